@@ -1,0 +1,53 @@
+import type { DynoPlan } from './dyno-policy.js';
+
+/** Where git runs: an isolated place with one app's repository mounted. */
+export interface Dyno {
+  readonly id: string;
+  readonly link: DynoLink;
+}
+
+/** How to reach a dyno. `kind` chooses the transport. */
+export type DynoLink =
+  /** A process to be started on this machine. */
+  | {
+      readonly kind: 'process';
+      /** Absolute path of the bare repository. */
+      readonly repository: string;
+      readonly plan: DynoPlan;
+    }
+  /** A dyno inside this process, for tests and examples: the id names it. */
+  | { readonly kind: 'memory' };
+
+/** How the command in a dyno ended. */
+export type DynoExit =
+  | { readonly kind: 'code'; readonly code: number }
+  /** Ended by a signal; the name has no `SIG` prefix (RFC 4254 6.10). */
+  | { readonly kind: 'signal'; readonly signal: SignalName };
+
+/** Signal names of RFC 4254 6.10 and the others a process may die of. */
+export type SignalName =
+  | 'ABRT'
+  | 'ALRM'
+  | 'FPE'
+  | 'HUP'
+  | 'ILL'
+  | 'INT'
+  | 'KILL'
+  | 'PIPE'
+  | 'QUIT'
+  | 'SEGV'
+  | 'TERM'
+  | 'USR1'
+  | 'USR2'
+  | 'BUS'
+  | 'XCPU'
+  | 'XFSZ'
+  | 'SYS'
+  | 'TRAP';
+
+const CLIENT_SIGNALS: readonly string[] = ['TERM', 'KILL', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2'];
+
+/** Whether a client may have this signal sent to its dyno. */
+export function isClientSignal(name: string): name is SignalName {
+  return CLIENT_SIGNALS.includes(name);
+}

@@ -1,0 +1,86 @@
+import type { FaultCode, Stage } from './fault.js';
+import type { GitProtocol, GitService } from './git-request.js';
+
+/**
+ * Everything observable, as plain data. Texts from a client are raw here: an observer that prints them goes through
+ * `printable`. No event carries a credential.
+ */
+export type DomainEvent =
+  | {
+      readonly type: 'server-started';
+      readonly address: string;
+      readonly hostKeys: readonly string[];
+      readonly sandbox: string;
+    }
+  | { readonly type: 'server-draining'; readonly sessions: number; readonly drainMs: number }
+  | { readonly type: 'server-stopped' }
+  | { readonly type: 'connection-opened'; readonly connection: string; readonly address: string; readonly port: number }
+  | {
+      readonly type: 'connection-closed';
+      readonly connection: string;
+      readonly address: string;
+      /** The user who had logged in, if any. */
+      readonly user?: string;
+      readonly durationMs: number;
+      readonly reason?: string;
+    }
+  | {
+      readonly type: 'login-succeeded';
+      readonly connection: string;
+      readonly address: string;
+      readonly user: string;
+      readonly fingerprint: string;
+      readonly software: string;
+      readonly login: string;
+    }
+  | {
+      readonly type: 'login-failed';
+      readonly connection: string;
+      readonly address: string;
+      readonly login: string;
+      readonly software: string;
+      /** A closed set of words: `unknown-key`, `bad-signature`, … */
+      readonly reason: string;
+      readonly fingerprint?: string;
+    }
+  | {
+      /** One per request, whatever became of it. */
+      readonly type: 'session-ended';
+      readonly connection: string;
+      readonly session: string;
+      readonly address: string;
+      readonly software: string;
+      readonly user: string;
+      readonly fingerprint: string;
+      /** Absent when the command named no app. */
+      readonly app?: string;
+      readonly service?: GitService;
+      readonly protocol?: GitProtocol;
+      readonly bytesIn: number;
+      readonly bytesOut: number;
+      /** Time spent in each phase, in milliseconds; a phase that was not reached is absent. */
+      readonly phasesMs: Readonly<Partial<Record<Phase, number>>>;
+      readonly durationMs: number;
+      readonly verdict: string;
+      readonly exit: number | string;
+      readonly fault?: FaultFacts;
+    }
+  | { readonly type: 'fault'; readonly fault: FaultFacts; readonly connection?: string; readonly session?: string }
+  | {
+      /** A bug that was contained, or a condition an operator should look at. */
+      readonly type: 'problem';
+      readonly message: string;
+      readonly connection?: string;
+      readonly session?: string;
+      readonly error?: unknown;
+    };
+
+/** Parts of a session's life, in their order. */
+export type Phase = 'authorize' | 'lock' | 'provision' | 'connect' | 'run' | 'release';
+
+export interface FaultFacts {
+  readonly code: FaultCode | 'GM_BUG';
+  readonly stage: Stage | 'unknown';
+  readonly message: string;
+  readonly cause?: string;
+}

@@ -1,0 +1,38 @@
+import type { GitService } from './git-request.js';
+import type { LockHolder } from './lock-policy.js';
+
+/** An expected no: a rule of the platform or of this door, told to the user in a precise sentence. Exit status 1. */
+export type Refusal =
+  /** No user holds this key. */
+  | { readonly kind: 'unknown-key' }
+  /** The key was proven on this connection, but its user or the key itself has been removed since. */
+  | { readonly kind: 'key-removed' }
+  /** An operator enforces one SSH login name, and this was another. */
+  | { readonly kind: 'wrong-login'; readonly expected: string }
+  /** Not one of git's commands. */
+  | { readonly kind: 'invalid-command'; readonly command: string }
+  /** One of git's commands, but what follows cannot name an app. */
+  | { readonly kind: 'invalid-path'; readonly command: string }
+  /** A subsystem (sftp and the like). */
+  | { readonly kind: 'no-subsystem'; readonly name: string }
+  /** Git LFS over SSH; git-lfs falls back to HTTP when told no. */
+  | { readonly kind: 'lfs' }
+  /** The app does not exist or this user may not do this with it: the two read the same. */
+  | { readonly kind: 'no-access'; readonly app: string; readonly service: GitService }
+  /** `git archive --remote` is not allowed for this app. */
+  | { readonly kind: 'archive-off'; readonly app: string }
+  /** The platform does not take this name for a new app. */
+  | { readonly kind: 'invalid-app-name'; readonly app: string }
+  /** Creating one more app on push would pass the user's share. */
+  | { readonly kind: 'too-many-apps'; readonly app: string; readonly limit: number }
+  /** Another push holds the app's lock, and this one may not wait (any longer). */
+  | { readonly kind: 'busy'; readonly app: string; readonly holder: LockHolder; readonly waitedMs: number }
+  /** More key look-ups at once than one source may have. */
+  | { readonly kind: 'too-many-lookups' }
+  /** The server is shutting down and starts nothing new. */
+  | { readonly kind: 'draining' };
+
+/** Tells a refusal from what a port answers when it says yes. */
+export function isRefusal(answer: object): answer is Refusal {
+  return 'kind' in answer;
+}

@@ -1,0 +1,28 @@
+/** Who was proven to hold a key. */
+export interface User {
+  readonly name: string;
+  /**
+   * A secret of the user's platform that later questions to it need (Openruko's API key).
+   * It never enters an event, a log or a message.
+   */
+  readonly credential?: string;
+}
+
+const USER_NAME = /^[a-z0-9][a-z0-9._-]{0,31}$/;
+
+export function isUserName(text: string): boolean {
+  return USER_NAME.test(text);
+}
+
+/**
+ * A user name made of any text (an account name of the operating system, say): lower-cased, what does not fit
+ * replaced by `-`; undefined when nothing usable is left.
+ */
+export function userNameFrom(text: string): string | undefined {
+  const name = text
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, '-')
+    .replace(/^[._-]+/, '')
+    .slice(0, 32);
+  return isUserName(name) ? name : undefined;
+}

@@ -1,0 +1,17 @@
+/** Heroku's form: what the door itself says stands apart from what git and the hooks say. Ends with a line end. */
+export function marked(...lines: readonly string[]): string {
+  return lines.map((line) => ` !     ${line}\n`).join('');
+}
+
+/** `1 second`, `90 seconds`, `2 minutes`: whole units, for people. */
+export function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return seconds === 1 ? '1 second' : `${seconds} seconds`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`;
+}
+
+/** `2026-11-24 05:30:00 UTC`, from milliseconds since the epoch; computed without a clock or a locale. */
+export function utc(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}

@@ -1,0 +1,84 @@
+import type { GitService } from '../git-request.js';
+import type { Refusal } from '../refusal.js';
+import type { Caller } from '../session.js';
+import { duration, utc } from './lines.js';
+import { printable } from './printable.js';
+
+/** What was asked, as a verb: "push to", "read", "archive". */
+function asked(service: GitService): string {
+  switch (service) {
+    case 'git-receive-pack':
+      return 'push to';
+    case 'git-upload-pack':
+      return 'fetch from';
+    case 'git-upload-archive':
+      return 'take an archive of';
+  }
+}
+
+/** The sentences for a refusal, most important first: what was asked, why not, what to do. */
+export function refusalLines(refusal: Refusal): readonly string[] {
+  switch (refusal.kind) {
+    case 'unknown-key':
+    case 'key-removed':
+      return [
+        'This key is not (or no longer) registered here.',
+        'Add it to your account, or use another key, and try again.',
+      ];
+    case 'wrong-login':
+      return [`Log in as '${refusal.expected}': ssh://${refusal.expected}@…/<app>.git`];
+    case 'invalid-command':
+      return [
+        `'${printable(refusal.command, 80)}' is not a command of this door.`,
+        'It serves git alone: git clone, git fetch and git push over this address.',
+      ];
+    case 'invalid-path':
+      return [
+        `'${printable(refusal.command, 80)}' does not name an app.`,
+        "Syntax is: <this address>:<app>.git, where <app> is your app's name: letters, digits, '@', '_' and '-', at most 63.",
+      ];
+    case 'no-subsystem':
+      return [`There is no subsystem '${printable(refusal.name, 80)}' here; this door serves git alone.`];
+    case 'lfs':
+      return [
+        'Git LFS is not served over SSH here.',
+        'Set lfs.url to a server of your own, or keep the files out of LFS.',
+      ];
+    case 'no-access':
+      return [
+        `You may not ${asked(refusal.service)} '${refusal.app}', or there is no such app.`,
+        'Check the name; for access ask the owner of the app to share it with you.',
+      ];
+    case 'archive-off':
+      return [
+        `'${refusal.app}' does not give out archives.`,
+        `Clone it, or have an operator run: gitmouth app set ${refusal.app} --archive on`,
+      ];
+    case 'invalid-app-name':
+      return [
+        `'${refusal.app}' can not be the name of a new app.`,
+        "Use lower-case letters, digits, '@', '_' and '-', beginning with a letter or digit, at most 63.",
+      ];
+    case 'too-many-apps':
+      return [
+        `You own ${refusal.limit} apps, which is all you may; '${refusal.app}' was not created.`,
+        'Have one you no longer use destroyed, or ask an operator for more.',
+      ];
+    case 'busy':
+      return [
+        `Another push to '${refusal.app}' is running, by ${refusal.holder.user} since ${utc(refusal.holder.since)}.`,
+        refusal.waitedMs > 0
+          ? `You waited ${duration(refusal.waitedMs)}; nothing was changed. Try again when it has ended.`
+          : 'Nothing was changed. Try again when it has ended.',
+      ];
+    case 'too-many-lookups':
+      return ['Too many log-ins from your address are being checked at this moment.', 'Try again in a few seconds.'];
+    case 'draining':
+      return ['This server is about to restart and starts nothing new.', 'Try again in a moment.'];
+  }
+}
+
+/** Who was asked for, and by which key: under every refusal and fault. */
+export function whoLine(caller: Caller, sessionId: string): string {
+  return `You are ${caller.user.name}, by the key ${caller.key.sha256}. Session ${sessionId}.`;
+}

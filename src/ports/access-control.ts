@@ -1,0 +1,16 @@
+import type { GitRequest } from '../domain/git-request.js';
+import type { Grant } from '../domain/grant.js';
+import type { Refusal } from '../domain/refusal.js';
+import type { Caller } from '../domain/session.js';
+
+/** May they, on this app? Asked before any lock is taken and any dyno exists. */
+export interface AccessControl {
+  /**
+   * Asked anew for each request, over connections of any age: a user or key that was removed meanwhile is refused
+   * (`key-removed`). Unknown and forbidden apps are refused in the same words after the same work.
+   *
+   * @param signal aborts the question; the promise then rejects with the signal's reason.
+   * @throws Fault (stage `authorize`) when it can't be known.
+   */
+  authorize(caller: Caller, request: GitRequest, signal: AbortSignal): Promise<Grant | Refusal>;
+}
