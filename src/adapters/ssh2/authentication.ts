@@ -1,0 +1,139 @@
+import type { AuthContext, PublicKeyAuthContext } from 'ssh2';
+import { isRefusal, type Refusal } from '../../domain/refusal.js';
+import { signatureAlgorithms, type PublicKey } from '../../domain/public-key.js';
+import type { Caller, Connection } from '../../domain/session.js';
+import type { User } from '../../domain/user.js';
+import { readKeyBlob, type KeyReading } from './public-keys.js';
+
+const METHODS: ['publickey'] = ['publickey'];
+
+export interface AuthenticationHost {
+  /** Asks whose key it is. Throws when that can't be known. */
+  identify(key: PublicKey, connection: Connection): Promise<User | Refusal>;
+  /** A log-in failed, for this closed set of reasons; a mere offer of an unknown key is none. */
+  failed(connection: Connection, reason: LoginFailure, fingerprint?: string): void;
+  /** It could not be known whose key this is: the connection must end, and not as a denial. */
+  faulted(error: unknown): void;
+}
+
+export type LoginFailure = 'unknown-key' | 'bad-signature' | 'bad-key' | 'wrong-login' | 'too-many-lookups';
+
+/**
+ * Log-in by public key (RFC 4252 7), over the requests of one connection.
+ *
+ * ssh2 verifies no signature: `accept()` on a signed request *is* the log-in. An offer (unsigned) is answered from a
+ * look-up and leaves no trace but that look-up; the caller is made from the very request whose signature verified,
+ * whatever was offered before.
+ */
+export class Authentication {
+  readonly #host: AuthenticationHost;
+  readonly #enforcedLogin: string | undefined;
+  /** Answers by blob, so that the proof that follows an offer asks nothing twice. */
+  readonly #lookups = new Map<string, Promise<User | Refusal>>();
+  #caller: Caller | undefined;
+
+  constructor(host: AuthenticationHost, enforcedLogin: string | undefined) {
+    this.#host = host;
+    this.#enforcedLogin = enforcedLogin;
+  }
+
+  /** Who logged in; undefined before. */
+  get caller(): Caller | undefined {
+    return this.#caller;
+  }
+
+  /** Answers one authentication request. Never rejects. */
+  async handle(context: AuthContext, connection: Connection): Promise<void> {
+    if (context.method !== 'publickey') {
+      context.reject(METHODS);
+      return;
+    }
+    if (this.#enforcedLogin !== undefined && context.username !== this.#enforcedLogin) {
+      this.#refuse(context, connection, 'wrong-login');
+      return;
+    }
+    try {
+      if (context.signature === undefined) await this.#answerOffer(context, connection);
+      else await this.#answerProof(context, connection);
+    } catch (error) {
+      this.#host.faulted(error);
+    }
+  }
+
+  async #answerOffer(context: PublicKeyAuthContext, connection: Connection): Promise<void> {
+    const reading = readRequestedKey(context);
+    if ('problem' in reading) {
+      context.reject(METHODS);
+      return;
+    }
+    const answer = await this.#identify(reading.key, connection);
+    if (isRefusal(answer)) {
+      context.reject(METHODS);
+      return;
+    }
+    // ssh2 answers `ssh-rsa` where rsa-sha2-* was asked for, and Go's x/crypto gives up on that.
+    context.key.algo = requestedAlgorithm(context);
+    context.accept();
+  }
+
+  async #answerProof(context: PublicKeyAuthContext, connection: Connection): Promise<void> {
+    const reading = readRequestedKey(context);
+    if ('problem' in reading) {
+      this.#refuse(context, connection, 'bad-key');
+      return;
+    }
+    const { key } = reading;
+    if (!isProven(context, reading)) {
+      this.#refuse(context, connection, 'bad-signature', key.sha256);
+      return;
+    }
+    const user = await this.#identify(key, connection);
+    if (isRefusal(user)) {
+      const reason = user.kind === 'too-many-lookups' ? 'too-many-lookups' : 'unknown-key';
+      this.#refuse(context, connection, reason, key.sha256);
+      return;
+    }
+    this.#caller = { connection, user, key };
+    context.accept();
+  }
+
+  #refuse(context: PublicKeyAuthContext, connection: Connection, reason: LoginFailure, fingerprint?: string): void {
+    this.#host.failed(connection, reason, fingerprint);
+    context.reject(METHODS);
+  }
+
+  #identify(key: PublicKey, connection: Connection): Promise<User | Refusal> {
+    const known = this.#lookups.get(key.sha256);
+    if (known !== undefined) return known;
+    const asked = this.#host.identify(key, connection);
+    this.#lookups.set(key.sha256, asked);
+    return asked;
+  }
+}
+
+/** The signature name that the client asked for; ssh2 splits rsa-sha2-* into a key type and a hash. */
+function requestedAlgorithm(context: PublicKeyAuthContext): string {
+  if (context.key.algo !== 'ssh-rsa') return context.key.algo;
+  if (context.hashAlgo === 'sha256') return 'rsa-sha2-256';
+  if (context.hashAlgo === 'sha512') return 'rsa-sha2-512';
+  return 'ssh-rsa';
+}
+
+/** The key, if its blob is of the type the request names and the signature name is one of that type's own. */
+function readRequestedKey(context: PublicKeyAuthContext): KeyReading {
+  const reading = readKeyBlob(context.key.data);
+  if ('problem' in reading) return reading;
+  const { algorithm } = reading.key;
+  if (!signatureAlgorithms(algorithm).includes(requestedAlgorithm(context))) {
+    return { problem: 'the signature algorithm is not one of this key type' };
+  }
+  return reading;
+}
+
+/** `verify` answers true, false or an Error: only true is a proof. */
+function isProven(context: PublicKeyAuthContext, reading: Extract<KeyReading, { key: PublicKey }>): boolean {
+  const { signature, blob, hashAlgo } = context;
+  if (signature === undefined || blob === undefined || signature.length === 0) return false;
+  const verdict: unknown = reading.verifier.verify(blob, signature, hashAlgo);
+  return verdict === true;
+}

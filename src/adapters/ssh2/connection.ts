@@ -1,0 +1,198 @@
+import type { ClientInfo, Connection as Ssh2Connection } from 'ssh2';
+import { acceptedSignatureAlgorithms } from '../../domain/public-key.js';
+import { isFault } from '../../domain/fault.js';
+import { Departure, isDeparture } from '../../domain/session-end.js';
+import type { Caller, Connection } from '../../domain/session.js';
+import { endedLines } from '../../domain/words/ended.js';
+import { identifyFaultBanner } from '../../domain/words/fault.js';
+import { refusalLines } from '../../domain/words/refusal.js';
+import type { GitGateway } from '../../ports/git-gateway.js';
+import type { Observer } from '../../ports/observer.js';
+import type { LiveConnection } from '../../ports/session-registry.js';
+import { Authentication, type LoginFailure } from './authentication.js';
+import { DISCONNECT, Wire } from './internals.js';
+import { Outflow } from './outflow.js';
+import { listenToSession } from './session.js';
+
+/** From the end of a connection on our side to the client's answer, before it is cut. */
+const LINGER_MS = 5_000;
+
+export interface ConnectionOptions {
+  readonly gateway: GitGateway;
+  readonly observer: Observer;
+  /** The one SSH login name that is let in, where one is enforced. */
+  readonly enforcedLogin?: string;
+}
+
+/** One SSH connection: log-in, then sessions, each contained; whatever throws in here ends this connection alone. */
+export class SshConnection {
+  readonly #client: Ssh2Connection;
+  readonly #wire: Wire;
+  readonly #outflow: Outflow;
+  readonly #options: ConnectionOptions;
+  readonly #authentication: Authentication;
+  readonly #gone = new AbortController();
+  readonly #serving = new Set<Promise<void>>();
+  #facts: Connection;
+  #live: LiveConnection | undefined;
+
+  constructor(client: Ssh2Connection, info: ClientInfo, id: string, options: ConnectionOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.#wire = new Wire(client);
+    this.#wire.advertiseSignatures(acceptedSignatureAlgorithms());
+    this.#outflow = new Outflow(this.#wire);
+    this.#facts = { id, address: info.ip, port: info.port, software: info.header.versions.software, login: '' };
+    this.#authentication = new Authentication(
+      {
+        identify: (key, connection) => options.gateway.identify(key, connection, this.#gone.signal),
+        failed: (connection, reason, fingerprint) => {
+          this.#loginFailed(connection, reason, fingerprint);
+        },
+        faulted: (error) => {
+          this.#loginFaulted(error);
+        },
+      },
+      options.enforcedLogin,
+    );
+    this.#listen();
+  }
+
+  get user(): string | undefined {
+    return this.#authentication.caller?.user.name;
+  }
+
+  /** Ends the connection once its sessions have ended; new ones are still served until then. */
+  async end(words: string): Promise<void> {
+    while (this.#serving.size > 0) await Promise.all(this.#serving);
+    this.disconnect(DISCONNECT.BY_APPLICATION, words);
+  }
+
+  /** Tells the client why, and cuts the connection if the client does not. */
+  disconnect(reason: number, words: string): void {
+    this.#wire.disconnect(reason, words);
+    this.#cutSoon();
+  }
+
+  #listen(): void {
+    const client = this.#client;
+    client.on('authentication', (context) => {
+      this.#facts = { ...this.#facts, login: context.username };
+      void this.#authentication.handle(context, this.#facts);
+    });
+    client.on('ready', () => {
+      this.#contain(() => {
+        this.#ready();
+      });
+    });
+    client.on('session', (accept) => {
+      this.#contain(() => {
+        listenToSession(accept(), this.#wire, this.#outflow, this.#gone.signal, (ask, channel) => {
+          this.#track(this.#options.gateway.serve(this.#caller(), ask, channel));
+        });
+      });
+    });
+    // ssh2 tells of a broken protocol, a dead peer (keepalive) and a reset socket alike; it has begun to end the
+    // connection, but a peer that does not answer would leave the socket half open for ever.
+    client.on('error', () => {
+      this.#cutSoon();
+    });
+    client.on('end', () => {
+      this.#cutSoon();
+    });
+    client.on('close', () => {
+      this.#gone.abort(new Departure('client-left'));
+      this.#live?.remove();
+    });
+  }
+
+  #ready(): void {
+    const caller = this.#caller();
+    const { connection, user, key } = caller;
+    this.#options.observer.record({
+      type: 'login-succeeded',
+      connection: connection.id,
+      address: connection.address,
+      user: user.name,
+      fingerprint: key.sha256,
+      software: connection.software,
+      login: connection.login,
+    });
+    const live = this.#options.gateway.admit(caller);
+    this.#live = live;
+    const ended = () => {
+      const reason: unknown = live.ended.reason;
+      void this.end(isDeparture(reason) ? endedLines(reason.reason).join(' ') : '');
+    };
+    if (live.ended.aborted) ended();
+    else live.ended.addEventListener('abort', ended, { once: true, signal: this.#gone.signal });
+  }
+
+  #caller(): Caller {
+    const { caller } = this.#authentication;
+    if (caller === undefined) throw new Error('a session before a log-in');
+    return caller;
+  }
+
+  #track(serving: Promise<void>): void {
+    const tracked = serving
+      .catch((error: unknown) => {
+        this.#problem('serve must not reject', error);
+      })
+      .finally(() => this.#serving.delete(tracked));
+    this.#serving.add(tracked);
+  }
+
+  #loginFailed(connection: Connection, reason: LoginFailure, fingerprint?: string): void {
+    const { observer, enforcedLogin } = this.#options;
+    observer.record({
+      type: 'login-failed',
+      connection: connection.id,
+      address: connection.address,
+      login: connection.login,
+      software: connection.software,
+      reason,
+      ...(fingerprint === undefined ? {} : { fingerprint }),
+    });
+    if (reason === 'wrong-login' && enforcedLogin !== undefined) {
+      this.#wire.banner(`${refusalLines({ kind: 'wrong-login', expected: enforcedLogin }).join('\n')}\n`);
+    }
+    if (reason === 'too-many-lookups') this.#wire.banner(`${refusalLines({ kind: reason }).join('\n')}\n`);
+  }
+
+  /** An outage is no denial: words and the connection's id go out, then "service not available". */
+  #loginFaulted(error: unknown): void {
+    if (this.#gone.signal.aborted) return;
+    if (!isFault(error)) this.#problem('log-in failed by a bug', error);
+    else {
+      const cause = error.cause === undefined ? {} : { cause: String(error.cause) };
+      const fault = { code: error.code, stage: error.stage, message: error.message, ...cause };
+      this.#options.observer.record({ type: 'fault', fault, connection: this.#facts.id });
+    }
+    const words = identifyFaultBanner(this.#facts.id);
+    this.#wire.banner(words);
+    this.disconnect(DISCONNECT.SERVICE_NOT_AVAILABLE, words.trim());
+  }
+
+  #contain(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#problem('a connection was ended by a bug', error);
+      this.disconnect(DISCONNECT.BY_APPLICATION, 'internal error');
+    }
+  }
+
+  #problem(message: string, error: unknown): void {
+    this.#options.observer.record({ type: 'problem', message, error, connection: this.#facts.id });
+  }
+
+  #cutSoon(): void {
+    const { socket } = this.#wire;
+    if (socket.destroyed) return;
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once('close', () => {
+      clearTimeout(timer);
+    });
+  }
+}
