@@ -5,7 +5,7 @@ const SECOND_MS = 1_000;
 /** What a project needs beside its name and where its tests lie. */
 const shared = {
   rootDir: import.meta.dirname,
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/environment.mjs',
   extensionsToTreatAsEsm: ['.ts'],
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   transform: {
@@ -25,12 +25,15 @@ const shared = {
   testTimeout: 30 * SECOND_MS,
 };
 
-function project(displayName, folder, more = {}) {
+export function project(displayName, folder, more = {}) {
   return { ...shared, displayName, testMatch: [`<rootDir>/test/${folder}/**/*.test.ts`], ...more };
 }
 
 export default {
   maxWorkers: 2,
+  // Setting it makes Jest use worker processes always: Jest's own timers in the main one would blur the leak guard.
+  workerIdleMemoryLimit: '2GB',
+  reporters: ['default', '<rootDir>/test/support/reporter.mjs'],
   projects: [
     project('domain', 'domain'),
     project('adapters', 'adapters'),
