@@ -13,8 +13,6 @@ export type Refusal =
   | { readonly kind: 'invalid-command'; readonly command: string }
   /** One of git's commands, but what follows cannot name an app. */
   | { readonly kind: 'invalid-path'; readonly command: string }
-  /** A subsystem (sftp and the like). */
-  | { readonly kind: 'no-subsystem'; readonly name: string }
   /** Git LFS over SSH; git-lfs falls back to HTTP when told no. */
   | { readonly kind: 'lfs' }
   /** The app does not exist or this user may not do this with it: the two read the same. */
@@ -27,8 +25,6 @@ export type Refusal =
   | { readonly kind: 'too-many-apps'; readonly app: string; readonly limit: number }
   /** Another push holds the app's lock, and this one may not wait (any longer). */
   | { readonly kind: 'busy'; readonly app: string; readonly holder: LockHolder; readonly waitedMs: number }
-  /** More key look-ups at once than one source may have. */
-  | { readonly kind: 'too-many-lookups' }
   /** The server is shutting down and starts nothing new. */
   | { readonly kind: 'draining' };
 

@@ -20,10 +20,10 @@ export interface GitGateway {
   admit(caller: Caller): LiveConnection;
 
   /**
-   * Serves one request of a proven caller and finishes the channel, whatever happens; never rejects. Resolves when
+   * Serves one request over an admitted connection and finishes the channel, whatever happens; never rejects. Resolves when
    * everything the request held has been given back.
    */
-  serve(caller: Caller, ask: Ask, channel: ClientChannel): Promise<void>;
+  serve(live: LiveConnection, ask: Ask, channel: ClientChannel): Promise<void>;
 }
 
 /** What a client asked of one channel. */
@@ -31,5 +31,4 @@ export type Ask =
   /** `exec`, with the value of GIT_PROTOCOL if one was sent (checked inside). */
   | { readonly kind: 'command'; readonly command: string; readonly gitProtocol?: string }
   /** `shell`, or no command at all. */
-  | { readonly kind: 'shell' }
-  | { readonly kind: 'subsystem'; readonly name: string };
+  | { readonly kind: 'shell' };

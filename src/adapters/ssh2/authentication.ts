@@ -16,7 +16,7 @@ export interface AuthenticationHost {
   faulted(error: unknown): void;
 }
 
-export type LoginFailure = 'unknown-key' | 'bad-signature' | 'bad-key' | 'wrong-login' | 'too-many-lookups';
+export type LoginFailure = 'unknown-key' | 'bad-signature' | 'bad-key' | 'wrong-login';
 
 /**
  * Log-in by public key (RFC 4252 7), over the requests of one connection.
@@ -89,8 +89,7 @@ export class Authentication {
     }
     const user = await this.#identify(key, connection);
     if (isRefusal(user)) {
-      const reason = user.kind === 'too-many-lookups' ? 'too-many-lookups' : 'unknown-key';
-      this.#refuse(context, connection, reason, key.sha256);
+      this.#refuse(context, connection, 'unknown-key', key.sha256);
       return;
     }
     this.#caller = { connection, user, key };

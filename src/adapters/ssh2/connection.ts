@@ -2,7 +2,7 @@ import type { ClientInfo, Connection as Ssh2Connection } from 'ssh2';
 import { acceptedSignatureAlgorithms } from '../../domain/public-key.js';
 import { isFault } from '../../domain/fault.js';
 import { Departure, isDeparture } from '../../domain/session-end.js';
-import type { Caller, Connection } from '../../domain/session.js';
+import type { Connection } from '../../domain/session.js';
 import { endedLines } from '../../domain/words/ended.js';
 import { identifyFaultBanner } from '../../domain/words/fault.js';
 import { refusalLines } from '../../domain/words/refusal.js';
@@ -12,6 +12,7 @@ import type { LiveConnection } from '../../ports/session-registry.js';
 import { Authentication, type LoginFailure } from './authentication.js';
 import { DISCONNECT, Wire } from './internals.js';
 import { Outflow } from './outflow.js';
+import { plainAddress } from '../../domain/address.js';
 import { listenToSession } from './session.js';
 
 /** From the end of a connection on our side to the client's answer, before it is cut. */
@@ -42,7 +43,13 @@ export class SshConnection {
     this.#wire = new Wire(client);
     this.#wire.advertiseSignatures(acceptedSignatureAlgorithms());
     this.#outflow = new Outflow(this.#wire);
-    this.#facts = { id, address: info.ip, port: info.port, software: info.header.versions.software, login: '' };
+    this.#facts = {
+      id,
+      address: plainAddress(info.ip),
+      port: info.port,
+      software: info.header.versions.software,
+      login: '',
+    };
     this.#authentication = new Authentication(
       {
         identify: (key, connection) => options.gateway.identify(key, connection, this.#gone.signal),
@@ -87,8 +94,10 @@ export class SshConnection {
     });
     client.on('session', (accept) => {
       this.#contain(() => {
+        const live = this.#live;
+        if (live === undefined) throw new Error('a session before a log-in');
         listenToSession(accept(), this.#wire, this.#outflow, this.#gone.signal, (ask, channel) => {
-          this.#track(this.#options.gateway.serve(this.#caller(), ask, channel));
+          this.#track(this.#options.gateway.serve(live, ask, channel));
         });
       });
     });
@@ -107,7 +116,8 @@ export class SshConnection {
   }
 
   #ready(): void {
-    const caller = this.#caller();
+    const { caller } = this.#authentication;
+    if (caller === undefined) throw new Error('logged in without a proof');
     const { connection, user, key } = caller;
     this.#options.observer.record({
       type: 'login-succeeded',
@@ -126,12 +136,6 @@ export class SshConnection {
     };
     if (live.ended.aborted) ended();
     else live.ended.addEventListener('abort', ended, { once: true, signal: this.#gone.signal });
-  }
-
-  #caller(): Caller {
-    const { caller } = this.#authentication;
-    if (caller === undefined) throw new Error('a session before a log-in');
-    return caller;
   }
 
   #track(serving: Promise<void>): void {
@@ -157,7 +161,6 @@ export class SshConnection {
     if (reason === 'wrong-login' && enforcedLogin !== undefined) {
       this.#wire.banner(`${refusalLines({ kind: 'wrong-login', expected: enforcedLogin }).join('\n')}\n`);
     }
-    if (reason === 'too-many-lookups') this.#wire.banner(`${refusalLines({ kind: reason }).join('\n')}\n`);
   }
 
   /** An outage is no denial: words and the connection's id go out, then "service not available". */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import ssh2 from 'ssh2';
+import { plainAddress } from '../../domain/address.js';
 import type { Clock } from '../../ports/clock.js';
 import type { GitGateway } from '../../ports/git-gateway.js';
 import type { Observer } from '../../ports/observer.js';
@@ -89,17 +90,18 @@ export class SshServer {
       socket.destroy();
       return;
     }
+    const address = plainAddress(remoteAddress);
     const accepted: Accepted = { id: newConnectionId() };
     const since = clock.now();
     this.#accepted.set(socket, accepted);
-    observer.record({ type: 'connection-opened', connection: accepted.id, address: remoteAddress, port: remotePort });
+    observer.record({ type: 'connection-opened', connection: accepted.id, address, port: remotePort });
     socket.once('close', () => {
       this.#accepted.delete(socket);
       const user = accepted.connection?.user;
       observer.record({
         type: 'connection-closed',
         connection: accepted.id,
-        address: remoteAddress,
+        address,
         durationMs: clock.now() - since,
         ...(user === undefined ? {} : { user }),
       });

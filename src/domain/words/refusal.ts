@@ -37,8 +37,6 @@ export function refusalLines(refusal: Refusal): readonly string[] {
         `'${printable(refusal.command, 80)}' does not name an app.`,
         "Syntax is: <this address>:<app>.git, where <app> is your app's name: letters, digits, '@', '_' and '-', at most 63.",
       ];
-    case 'no-subsystem':
-      return [`There is no subsystem '${printable(refusal.name, 80)}' here; this door serves git alone.`];
     case 'lfs':
       return [
         'Git LFS is not served over SSH here.',
@@ -71,8 +69,6 @@ export function refusalLines(refusal: Refusal): readonly string[] {
           ? `You waited ${duration(refusal.waitedMs)}; nothing was changed. Try again when it has ended.`
           : 'Nothing was changed. Try again when it has ended.',
       ];
-    case 'too-many-lookups':
-      return ['Too many log-ins from your address are being checked at this moment.', 'Try again in a few seconds.'];
     case 'draining':
       return ['This server is about to restart and starts nothing new.', 'Try again in a moment.'];
   }

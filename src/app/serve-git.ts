@@ -1,0 +1,263 @@
+import type { Dyno, DynoLink } from '../domain/dyno.js';
+import { Fault } from '../domain/fault.js';
+import { parseGitCommand, parseGitProtocol, type GitRequest } from '../domain/git-request.js';
+import type { Grant } from '../domain/grant.js';
+import { needsLock, WAITING_NOTICE_EVERY_MS, type LockHolder } from '../domain/lock-policy.js';
+import type { PublicKey } from '../domain/public-key.js';
+import { isRefusal, type Refusal } from '../domain/refusal.js';
+import { Departure, isDeparture } from '../domain/session-end.js';
+import type { Caller, Connection, Session } from '../domain/session.js';
+import type { TimeLimits } from '../domain/time-limits.js';
+import type { User } from '../domain/user.js';
+import { outcomeOfError, verdictOf, type Outcome } from '../domain/verdict.js';
+import { createdWords, drainNotice, waitingWords } from '../domain/words/progress.js';
+import type { AccessControl } from '../ports/access-control.js';
+import type { ClientChannel } from '../ports/client-channel.js';
+import type { Clock } from '../ports/clock.js';
+import type { Ask, GitGateway } from '../ports/git-gateway.js';
+import type { Observer } from '../ports/observer.js';
+import type { Provisioner } from '../ports/provisioner.js';
+import type { Lease, RepositoryLocks } from '../ports/repository-locks.js';
+import type { LiveConnection, SessionRegistry } from '../ports/session-registry.js';
+import type { Transport } from '../ports/transport.js';
+import { bridge, heldBytes } from './bridge.js';
+import type { KeyLookups } from './key-lookups.js';
+import { faultFacts, SessionRecord } from './session-record.js';
+
+export interface ServeGitParts {
+  readonly lookups: KeyLookups;
+  readonly accessControl: AccessControl;
+  readonly locks: RepositoryLocks;
+  readonly provisioner: Provisioner;
+  /** By the kind of link each serves. */
+  readonly transports: readonly Transport[];
+  readonly registry: SessionRegistry;
+  readonly observer: Observer;
+  readonly clock: Clock;
+  readonly newSessionId: () => string;
+  readonly limits: TimeLimits;
+}
+
+/** A request on its way, with all that its steps share. */
+interface Run {
+  readonly session: Session;
+  readonly channel: ClientChannel;
+  readonly live: LiveConnection;
+  readonly record: SessionRecord;
+  /** Aborts, with a Departure, when the client leaves or the session must end. */
+  readonly control: AbortController;
+}
+
+/** The one use case: authorise, lock, provision, connect, join, and give everything back. */
+export class ServeGit implements GitGateway {
+  readonly #parts: ServeGitParts;
+  readonly #drained = new AbortController();
+  #isDraining = false;
+
+  constructor(parts: ServeGitParts) {
+    this.#parts = parts;
+  }
+
+  identify(key: PublicKey, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
+    return this.#parts.lookups.identify(key, connection.address, signal);
+  }
+
+  admit(caller: Caller): LiveConnection {
+    return this.#parts.registry.addConnection(caller);
+  }
+
+  /** From now on nothing new is begun; running sessions are told how long they have. */
+  beginDrain(): void {
+    this.#isDraining = true;
+    for (const session of this.#parts.registry.connections().flatMap((live) => live.sessions())) {
+      session.notice(drainNotice(this.#parts.limits.drainMs));
+    }
+  }
+
+  /** The time to finish is over. */
+  endDrain(): void {
+    this.#drained.abort(new Departure('drained'));
+  }
+
+  async serve(live: LiveConnection, ask: Ask, channel: ClientChannel): Promise<void> {
+    const { clock, newSessionId, observer } = this.#parts;
+    const { caller } = live;
+    const record = new SessionRecord(newSessionId(), caller, clock);
+    const control = new AbortController();
+    const unlink = follow(control, channel.gone, live.ended, this.#drained.signal);
+    let outcome: Outcome;
+    try {
+      outcome = await this.#answer(live, ask, channel, record, control);
+    } catch (error) {
+      outcome = outcomeOf(error, control.signal);
+    } finally {
+      unlink();
+    }
+    const verdict = verdictOf(outcome, caller, record.id);
+    await channel.finish(verdict);
+    observer.record(record.ended(outcome, verdict));
+  }
+
+  async #answer(
+    live: LiveConnection,
+    ask: Ask,
+    channel: ClientChannel,
+    record: SessionRecord,
+    control: AbortController,
+  ): Promise<Outcome> {
+    control.signal.throwIfAborted();
+    if (this.#isDraining) return refused({ kind: 'draining' });
+    if (ask.kind === 'shell') return this.#greet(live.caller, control.signal);
+    const command = parseGitCommand(ask.command);
+    if (isRefusal(command)) return refused(command);
+    const request: GitRequest = { ...command, protocol: parseGitProtocol(ask.gitProtocol ?? '') ?? 0 };
+    record.request = request;
+    const session: Session = { id: record.id, caller: live.caller, request };
+    return this.#serveRequest({ session, channel, live, record, control });
+  }
+
+  /** Nothing is opened for a greeting, so it asks itself whether the key is still good. */
+  async #greet({ key, connection }: Caller, signal: AbortSignal): Promise<Outcome> {
+    const answer = await this.#parts.lookups.identifyAnew(key, connection.address, signal);
+    return isRefusal(answer) ? refused({ kind: 'key-removed' }) : { kind: 'greeted' };
+  }
+
+  async #serveRequest(run: Run): Promise<Outcome> {
+    const { session, channel, record, control } = run;
+    const { request, caller } = session;
+    const grant = await record.timed('authorize', () =>
+      this.#parts.accessControl.authorize(caller, request, control.signal),
+    );
+    if (isRefusal(grant)) return refused(grant);
+    if (grant.notice !== undefined) channel.stderr.write(grant.notice);
+    if (!needsLock(request.service)) return this.#inDyno(run, grant, undefined);
+
+    const lease = await record.timed('lock', () => this.#lock(run, grant));
+    if (isRefusal(lease)) return refused(lease);
+    const unlink = onAbort(lease.lost, () => {
+      control.abort(new Departure('lease-lost'));
+    });
+    try {
+      return await this.#inDyno(run, grant, lease);
+    } finally {
+      unlink();
+      await lease.release();
+    }
+  }
+
+  async #lock(run: Run, grant: Grant): ReturnType<RepositoryLocks['acquire']> {
+    const { locks, clock, limits } = this.#parts;
+    const { session, channel, control } = run;
+    const since = clock.now();
+    const holder: LockHolder = { user: session.caller.user.name, session: session.id, since };
+    const settled = new AbortController();
+    let other: LockHolder | undefined;
+    const keepTelling = async (): Promise<void> => {
+      while (other !== undefined && !settled.signal.aborted) {
+        if (!channel.stderr.writableNeedDrain) {
+          channel.stderr.write(waitingWords(grant.app, other, clock.now() - since));
+        }
+        await clock.sleep(WAITING_NOTICE_EVERY_MS, settled.signal);
+      }
+    };
+    const onWaiting = (current: LockHolder) => {
+      const isFirst = other === undefined;
+      other = current;
+      if (isFirst) keepTelling().catch(() => undefined);
+    };
+    try {
+      return await locks.acquire(grant.app, holder, grant.lockMode, limits.lockWaitMs, onWaiting, control.signal);
+    } finally {
+      settled.abort();
+    }
+  }
+
+  async #inDyno(run: Run, grant: Grant, lease: Lease | undefined): Promise<Outcome> {
+    const { provisioner } = this.#parts;
+    const { session, channel, record, control } = run;
+    const dyno = await record.timed('provision', () => provisioner.provision(grant, lease, session, control.signal));
+    if (isRefusal(dyno)) return refused(dyno);
+    if (grant.creates) channel.stderr.write(createdWords(grant.app));
+    let outcome: Outcome;
+    try {
+      outcome = await this.#runIn(dyno, run);
+    } catch (error) {
+      outcome = outcomeOf(error, control.signal);
+    }
+    return this.#release(dyno, outcome, record);
+  }
+
+  async #runIn(dyno: Dyno, run: Run): Promise<Outcome> {
+    const { session, channel, live, record, control } = run;
+    const transport = this.#transportFor(dyno.link);
+    const opened = await record.timed('connect', () => transport.open(dyno, control.signal));
+    const listed = live.addSession({
+      id: session.id,
+      app: session.request.app,
+      service: session.request.service,
+      since: this.#parts.clock.now(),
+      notice: (words) => {
+        if (!channel.stderr.destroyed && !channel.stderr.writableNeedDrain) channel.stderr.write(words);
+      },
+      heldBytes: () => heldBytes(channel, opened),
+    });
+    try {
+      const exit = await record.timed('run', () => bridge(channel, opened, record.traffic, control.signal));
+      return { kind: 'ran', exit };
+    } finally {
+      await opened.close();
+      listed.remove();
+    }
+  }
+
+  /** A success that could not be concluded is a fault; any other outcome stands, and the fault is recorded beside it. */
+  async #release(dyno: Dyno, outcome: Outcome, record: SessionRecord): Promise<Outcome> {
+    try {
+      await record.timed('release', () => this.#parts.provisioner.release(dyno, outcome));
+      return outcome;
+    } catch (error) {
+      const isSuccess = outcome.kind === 'ran' && outcome.exit.kind === 'code' && outcome.exit.code === 0;
+      if (isSuccess) return outcomeOfError(error);
+      this.#parts.observer.record({ type: 'fault', fault: faultFacts(error), session: record.id });
+      return outcome;
+    }
+  }
+
+  #transportFor(link: DynoLink): Transport {
+    const transport = this.#parts.transports.find(({ kind }) => kind === link.kind);
+    if (transport === undefined) {
+      throw new Fault('GM_BAD_ANSWER', 'connect', `no transport serves links of the kind ${link.kind}`);
+    }
+    return transport;
+  }
+}
+
+function refused(refusal: Refusal): Outcome {
+  return { kind: 'refused', refusal };
+}
+
+/** Whatever is thrown while the session was being ended is the ending, not a failure of its own. */
+function outcomeOf(error: unknown, signal: AbortSignal): Outcome {
+  const reason: unknown = signal.reason;
+  return signal.aborted && isDeparture(reason) ? { kind: 'ended', reason: reason.reason } : outcomeOfError(error);
+}
+
+/** Aborts `control` with the reason of whichever signal aborts first; returns how to stop. */
+function follow(control: AbortController, ...signals: AbortSignal[]): () => void {
+  const stops = signals.map((signal) =>
+    onAbort(signal, () => {
+      control.abort(signal.reason);
+    }),
+  );
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) listener();
+  else signal.addEventListener('abort', listener, { once: true });
+  return () => {
+    signal.removeEventListener('abort', listener);
+  };
+}
