@@ -1,0 +1,227 @@
+/** The promises of how a dyno session opens and ends. */
+import assert from 'node:assert/strict';
+import { assertFault, gone, never, offered, rejectionOf, turns, within, type Promised } from './contract.js';
+import { inDyno, line, read, write } from './dyno-driver.js';
+import type { TransportHarness, TransportLack } from './transport.js';
+
+type Case = Promised<TransportHarness, TransportLack>;
+
+const exits: readonly Case[] = [
+  ...[0, 1, 42, 127, 128, 255].map((code): Case => ({
+    name: `exit status ${code} is told as it is`,
+    needs: 'exitStatus',
+    run: (harness) =>
+      inDyno(harness, { kind: 'exit', code }, async ({ exit }) => {
+        assert.deepEqual(await within(exit, 'the exit'), { kind: 'code', code });
+      }),
+  })),
+  ...(['TERM', 'KILL'] as const).map((signal): Case => ({
+    name: `a command that dies of ${signal} is told as that signal, not as a status`,
+    needs: 'exitStatus',
+    run: (harness) =>
+      inDyno(harness, { kind: 'die', signal }, async ({ exit }) => {
+        assert.deepEqual(await within(exit, 'the exit'), { kind: 'signal', signal });
+      }),
+  })),
+  {
+    name: 'the exit settles once: signals and closing after the end do not change it',
+    needs: 'exitStatus',
+    run: (harness) =>
+      inDyno(harness, { kind: 'exit', code: 3 }, async (session) => {
+        const first = await within(session.exit, 'the exit');
+        session.signal('KILL');
+        await session.close();
+        session.signal('TERM');
+        assert.deepEqual(first, { kind: 'code', code: 3 });
+        assert.deepEqual(await session.exit, first);
+      }),
+  },
+  {
+    name: 'a command that ends without reading its input ends all the same, and its writer is neither stuck nor fatal',
+    needs: 'exitStatus',
+    run: (harness) =>
+      inDyno(harness, { kind: 'exit', code: 3 }, async ({ stdin, exit }) => {
+        const chunk = Buffer.alloc(64 * 1024);
+        const writing = (async () => {
+          for (let count = 0; count < 64; count++) await write(stdin, chunk);
+        })().catch(() => undefined);
+        assert.deepEqual(await within(exit, 'the exit'), { kind: 'code', code: 3 });
+        await within(writing, 'the last write to be called back');
+      }),
+  },
+  {
+    name: 'a dyno that is lost is told as a fault, never as an exit, and its streams end',
+    needs: 'lose',
+    run: (harness) =>
+      inDyno(harness, { kind: 'sleep' }, async (session, dyno) => {
+        await line(session.stdout, 'ready');
+        const output = new Promise((resolve) => session.stdout.once('close', resolve).resume());
+        await offered(harness.lose, 'lose')(dyno);
+        assertFault(await rejectionOf(session.exit), 'run');
+        await within(output, 'the end of stdout');
+      }),
+  },
+];
+
+const signals: readonly Case[] = [
+  {
+    name: 'a signal ends a command that does not handle it',
+    needs: 'signals',
+    run: (harness) =>
+      inDyno(harness, { kind: 'sleep' }, async (session) => {
+        await line(session.stdout, 'ready');
+        session.signal('TERM');
+        assert.deepEqual(await within(session.exit, 'the exit'), { kind: 'signal', signal: 'TERM' });
+      }),
+  },
+  ...(['TERM', 'INT'] as const).map((name): Case => ({
+    name: `${name} reaches the command itself, which may handle it and say its last words`,
+    needs: 'signals',
+    run: (harness) =>
+      inDyno(harness, { kind: 'trap' }, async (session) => {
+        await line(session.stdout, 'ready');
+        session.signal(name);
+        assert.equal((await read(session.stdout)).toString(), `${name}\n`);
+        assert.deepEqual(await within(session.exit, 'the exit'), { kind: 'code', code: 7 });
+      }),
+  })),
+];
+
+const closing: readonly Case[] = [
+  {
+    name: 'closing asks the command to stop first, so that it can clean up',
+    needs: 'signals',
+    run: (harness) =>
+      inDyno(harness, { kind: 'trap' }, async (session) => {
+        await line(session.stdout, 'ready');
+        await within(session.close(), 'close');
+        assert.deepEqual(await within(session.exit, 'the exit'), { kind: 'code', code: 7 });
+        assert.deepEqual(await harness.running(), []);
+      }),
+  },
+  {
+    name: 'closing kills, after the grace, a command that will not stop',
+    needs: 'signals',
+    run: (harness) =>
+      inDyno(harness, { kind: 'ignore-term' }, async (session) => {
+        await line(session.stdout, 'ready');
+        session.signal('TERM');
+        await turns();
+        await within(session.close(), 'close');
+        assert.deepEqual(await within(session.exit, 'the exit'), { kind: 'signal', signal: 'KILL' });
+        assert.deepEqual(await harness.running(), []);
+      }),
+  },
+  {
+    name: 'closing again, and twice at once, is the same close',
+    run: (harness) =>
+      inDyno(harness, { kind: 'sleep' }, async (session) => {
+        await within(Promise.all([session.close(), session.close()]), 'close');
+        await within(session.close(), 'close');
+        assert.deepEqual(await harness.running(), []);
+      }),
+  },
+  {
+    name: 'closing does not wait for anybody to read what the command wrote',
+    needs: 'signals',
+    run: (harness) =>
+      inDyno(harness, { kind: 'flood' }, async (session) => {
+        await within(new Promise((resolve) => session.stdout.once('readable', () => resolve(undefined))), 'output');
+        await within(session.close(), 'close');
+        await within(session.exit, 'the exit');
+        assert.deepEqual(await harness.running(), []);
+      }),
+  },
+  {
+    name: 'closing does not wait for the command to read what was written to it, and calls every write back',
+    needs: 'signals',
+    run: (harness) =>
+      inDyno(harness, { kind: 'sleep' }, async (session) => {
+        await line(session.stdout, 'ready');
+        const written = new Promise((resolve) => session.stdin.write(Buffer.alloc(8 * 1024 * 1024), resolve));
+        await within(session.close(), 'close');
+        await within(written, 'the write to be called back');
+      }),
+  },
+  {
+    name: 'closing sweeps up what a command left behind when it ended by itself, and its exit stays',
+    needs: 'leave-behind',
+    run: (harness) =>
+      inDyno(harness, { kind: 'leave-behind' }, async (session) => {
+        await line(session.stdout, 'ready');
+        const exit = await within(session.exit, 'the exit');
+        await within(session.close(), 'close');
+        assert.deepEqual(exit, { kind: 'code', code: 0 });
+        assert.deepEqual(await harness.running(), []);
+      }),
+  },
+  {
+    name: 'a session closed in the moment it was opened leaves nothing',
+    async run(harness) {
+      for (let round = 0; round < 5; round++) await inDyno(harness, { kind: 'sleep' }, async () => undefined);
+    },
+  },
+];
+
+const opening: readonly Case[] = [
+  {
+    name: 'an opening that was given up before it began rejects with the reason of the signal and runs nothing',
+    async run(harness) {
+      const signal = gone();
+      const dyno = await harness.dynoRunning({ kind: 'sleep' });
+      assert.equal(await rejectionOf(harness.transport.open(dyno, signal)), signal.reason);
+      assert.deepEqual(await harness.running(), []);
+    },
+  },
+  {
+    name: 'an opening that is given up at once rejects with the reason of the signal, or gives a session to close',
+    async run(harness) {
+      const giveUp = new AbortController();
+      const opening = harness.transport.open(await harness.dynoRunning({ kind: 'sleep' }), giveUp.signal);
+      giveUp.abort(new Error('given up'));
+      const session = await within(
+        opening.catch((reason: unknown) => assert.equal(reason, giveUp.signal.reason)),
+        'the answer',
+      );
+      if (session !== undefined) await within(session.close(), 'close');
+      assert.deepEqual(await harness.running(), []);
+    },
+  },
+  {
+    name: 'an opening that is given up while it is under way rejects with the reason of the signal',
+    needs: 'stall',
+    async run(harness) {
+      const dyno = await harness.dynoRunning({ kind: 'sleep' });
+      await offered(harness.stall, 'stall')();
+      const giveUp = new AbortController();
+      const opening = harness.transport.open(dyno, giveUp.signal);
+      giveUp.abort(new Error('given up'));
+      assert.equal(await rejectionOf(opening), giveUp.signal.reason);
+      assert.deepEqual(await harness.running(), []);
+    },
+  },
+  {
+    name: 'once a session is open, the signal has no more effect on it',
+    async run(harness) {
+      const giveUp = new AbortController();
+      const session = await harness.transport.open(await harness.dynoRunning({ kind: 'echo' }), giveUp.signal);
+      giveUp.abort(new Error('too late'));
+      await turns();
+      const echoed = read(session.stdout);
+      session.stdin.end('still here');
+      assert.equal((await echoed).toString(), 'still here');
+      await session.close();
+    },
+  },
+  {
+    name: 'a dyno that cannot be started or reached is a fault of connecting, and leaves nothing',
+    needs: 'brokenDyno',
+    async run(harness) {
+      const dyno = await offered(harness.brokenDyno, 'brokenDyno')();
+      assertFault(await rejectionOf(harness.transport.open(dyno, never())), 'connect');
+      assert.deepEqual(await harness.running(), []);
+    },
+  },
+];
+
+export const transportEndings: readonly Case[] = [...exits, ...signals, ...closing, ...opening];
