@@ -1,0 +1,85 @@
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import SqliteDatabase from 'better-sqlite3';
+import { PlatformError } from './platform-error.js';
+import { MIGRATIONS } from './schema.js';
+
+export type Database = SqliteDatabase.Database;
+
+/** How long one process waits for another one's transaction. */
+const BUSY_TIMEOUT_MS = 5000;
+
+/**
+ * Opens the platform's database, making or migrating it first. Several processes may have it open at once.
+ *
+ * @throws PlatformError `newer-database` when a later gitmouth has migrated it.
+ */
+export function openDatabase(file: string): Database {
+  makePrivate(file);
+  const db = new SqliteDatabase(file, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    useWriteAheadLog(db);
+    // An acknowledged change outlives a crash of the machine.
+    db.pragma('synchronous = FULL');
+    db.pragma('foreign_keys = ON');
+    db.pragma('trusted_schema = OFF');
+    migrate(db, file);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/**
+ * SQLite gives its -wal and -shm files the mode of the database, so that one must be right before they exist. It is
+ * opened here only to be made: closing a descriptor of an open database drops the locks of this process (POSIX).
+ */
+function makePrivate(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  }
+  for (const path of [file, `${file}-wal`, `${file}-shm`]) {
+    try {
+      chmodSync(path, 0o600);
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+    }
+  }
+}
+
+/** Changing the mode does not always wait for other processes that do the same, whatever the busy timeout says. */
+function useWriteAheadLog(db: Database): void {
+  const deadline = Date.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      db.pragma('journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (!hasCode(error, 'SQLITE_BUSY') || Date.now() > deadline) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+  }
+}
+
+function migrate(db: Database, file: string): void {
+  const seen = () => Number(db.pragma('user_version', { simple: true }));
+  if (seen() === MIGRATIONS.length) return;
+  db.transaction(() => {
+    const version = seen();
+    if (version > MIGRATIONS.length) {
+      throw new PlatformError(
+        'newer-database',
+        `${file} was written by a newer gitmouth (schema ${version}; this one knows ${MIGRATIONS.length}). ` +
+          'Run that version, or restore a backup made before the upgrade.',
+      );
+    }
+    for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
+    db.pragma(`user_version = ${MIGRATIONS.length}`);
+  }).immediate();
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

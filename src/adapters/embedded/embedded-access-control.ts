@@ -1,0 +1,60 @@
+import { decideAccess, type AppFacts, type CreationRule } from '../../domain/access-policy.js';
+import type { GitRequest } from '../../domain/git-request.js';
+import type { Grant } from '../../domain/grant.js';
+import type { Refusal } from '../../domain/refusal.js';
+import type { Caller } from '../../domain/session.js';
+import type { AccessControl } from '../../ports/access-control.js';
+import { asking } from './asking.js';
+import type { Database } from './database.js';
+
+interface Answer {
+  readonly held: number;
+  readonly name: string | null;
+  readonly owner: string | null;
+  readonly branch: string | null;
+  readonly archive: number | null;
+  readonly shared: 'read' | 'write' | null;
+  readonly owned: number;
+}
+
+// Always one row, found by the same work whether the app is there, foreign or missing. A provisional app of the
+// caller's own does not exist yet: the push that waits for the one that makes it may have to make it anew.
+const QUESTION = `
+  SELECT
+    EXISTS (SELECT 1 FROM keys WHERE sha256 = @key AND user = @user) AS held,
+    app.name, app.owner, app.branch, app.archive,
+    (SELECT access FROM shares WHERE app = @app AND user = @user) AS shared,
+    (SELECT count(*) FROM apps WHERE owner = @user AND NOT (provisional AND name = @app)) AS owned
+  FROM (SELECT 1)
+    LEFT JOIN apps AS app ON app.name = @app AND NOT (app.provisional AND app.owner = @user)
+`;
+
+/** Decides by the database as it is at this moment, so that a removal counts over connections of any age. */
+export class EmbeddedAccessControl implements AccessControl {
+  readonly #ask: (caller: Caller, app: string) => Answer | undefined;
+  readonly #creation: CreationRule;
+
+  constructor(db: Database, creation: CreationRule) {
+    const question = db.prepare<[{ key: string; user: string; app: string }], Answer>(QUESTION);
+    this.#ask = (caller, app) => question.get({ key: caller.key.sha256, user: caller.user.name, app });
+    this.#creation = creation;
+  }
+
+  async authorize(caller: Caller, request: GitRequest, signal: AbortSignal): Promise<Grant | Refusal> {
+    signal.throwIfAborted();
+    const answer = asking('authorize', () => this.#ask(caller, request.app));
+    if (answer === undefined || answer.held === 0) return { kind: 'key-removed' };
+    return decideAccess(caller.user, request, factsOf(answer), this.#creation, answer.owned);
+  }
+}
+
+function factsOf(answer: Answer): AppFacts | undefined {
+  if (answer.name === null || answer.owner === null) return undefined;
+  return {
+    name: answer.name,
+    owner: answer.owner,
+    archive: answer.archive === 1,
+    ...(answer.shared === null ? {} : { shared: answer.shared }),
+    ...(answer.branch === null ? {} : { branch: answer.branch }),
+  };
+}

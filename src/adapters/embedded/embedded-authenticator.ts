@@ -1,0 +1,25 @@
+import type { PublicKey } from '../../domain/public-key.js';
+import type { Refusal } from '../../domain/refusal.js';
+import type { User } from '../../domain/user.js';
+import type { Authenticator } from '../../ports/authenticator.js';
+import { asking } from './asking.js';
+import type { Database } from './database.js';
+
+export class EmbeddedAuthenticator implements Authenticator {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  async identify(key: PublicKey, _address: string, signal: AbortSignal): Promise<User | Refusal> {
+    signal.throwIfAborted();
+    // Looked up by fingerprint, but believed by the key itself: the fingerprint is what somebody computed.
+    const holder = asking('identify', () =>
+      this.#db
+        .prepare<[string, Buffer], { name: string }>('SELECT user AS name FROM keys WHERE sha256 = ? AND blob = ?')
+        .get(key.sha256, Buffer.from(key.blob)),
+    );
+    return holder ?? { kind: 'unknown-key' };
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * The tables, as numbered migrations: the database's `user_version` is how many of them it has seen. A released
+ * migration is never changed; a new one is added at the end.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE users (
+    name TEXT PRIMARY KEY,
+    created_at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE keys (
+    sha256 TEXT PRIMARY KEY,
+    user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    algorithm TEXT NOT NULL,
+    blob BLOB NOT NULL,
+    comment TEXT NOT NULL,
+    added_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX keys_by_user ON keys (user);
+
+  -- A provisional app was made by a push that has not ended yet: its name is taken, but it counts as no app so far.
+  CREATE TABLE apps (
+    name TEXT PRIMARY KEY,
+    owner TEXT NOT NULL REFERENCES users (name) ON DELETE RESTRICT,
+    branch TEXT,
+    archive INTEGER NOT NULL DEFAULT 0 CHECK (archive IN (0, 1)),
+    provisional INTEGER NOT NULL DEFAULT 0 CHECK (provisional IN (0, 1)),
+    created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX apps_by_owner ON apps (owner);
+
+  CREATE TABLE shares (
+    app TEXT NOT NULL REFERENCES apps (name) ON DELETE CASCADE,
+    user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    access TEXT NOT NULL CHECK (access IN ('read', 'write')),
+    PRIMARY KEY (app, user)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX shares_by_user ON shares (user);
+
+  CREATE TABLE leases (
+    app TEXT PRIMARY KEY,
+    token INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    session TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    place TEXT,
+    pid INTEGER NOT NULL,
+    started TEXT
+  ) STRICT;
+
+  -- Apart from the leases, so that tokens grow for ever and for destroyed apps too.
+  CREATE TABLE lease_tokens (
+    app TEXT PRIMARY KEY,
+    last INTEGER NOT NULL
+  ) STRICT;
+
+  -- Removed users and keys, for the servers that have their connections. Without AUTOINCREMENT an id could come again.
+  CREATE TABLE revocations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user TEXT NOT NULL,
+    key TEXT,
+    at INTEGER NOT NULL
+  ) STRICT;
+  `,
+];
