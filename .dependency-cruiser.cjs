@@ -1,0 +1,134 @@
+/**
+ * The layers, checked: app → adapters → ports → domain, and one home for each library that has one.
+ * test/architecture plants a violation of every rule by name; a rule without a probe there fails its tests.
+ */
+
+const NPM = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-bundled', 'npm-no-pkg', 'npm-unknown', 'unknown'];
+
+/** A package as it is resolved, or as it is written where it is not installed. */
+const packages = (...names) => `(^|/)node_modules/(@types/)?(${names.join('|')})(/|$)|^(${names.join('|')})(/|$)`;
+
+/** One home for a library: nobody else in src imports it. */
+function onlyIn(name, home, library, comment) {
+  return {
+    name,
+    severity: 'error',
+    comment,
+    from: { path: '^src/', pathNot: home },
+    to: { path: packages(...library) },
+  };
+}
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'domain-imports-nothing-outside',
+      severity: 'error',
+      comment: 'The rules of the domain are plain data and functions: with no packages and no I/O they need no fakes.',
+      from: { path: '^src/domain/' },
+      to: { pathNot: '^src/domain/' },
+    },
+    {
+      name: 'ports-import-domain-and-streams',
+      severity: 'error',
+      comment: "A port speaks the domain's words and Node's streams, and mimics no tool.",
+      from: { path: '^src/ports/' },
+      to: { pathNot: ['^src/(ports|domain)/', '^(node:)?stream$'] },
+    },
+    {
+      name: 'ports-import-streams-as-types',
+      severity: 'error',
+      comment: 'A port is a promise and runs nothing: what it takes from node:stream are types.',
+      from: { path: '^src/ports/' },
+      to: { path: '^(node:)?stream$', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'adapters-do-not-know-app',
+      severity: 'error',
+      comment: 'An adapter is a plain class that works without the program around it.',
+      from: { path: '^src/adapters/' },
+      to: { path: '^src/(app/|index\\.ts$)' },
+    },
+    {
+      name: 'adapters-do-not-know-each-other',
+      severity: 'error',
+      comment: 'One folder for each technology: any of them can be left out or replaced.',
+      from: { path: '^src/adapters/([^/]+)/' },
+      to: { path: '^src/adapters/', pathNot: '^src/adapters/$1/' },
+    },
+    {
+      name: 'use-case-does-not-know-adapters',
+      severity: 'error',
+      comment:
+        'In app only the composition root, main, gateway, config and cli may choose technologies; the use case asks ports.',
+      from: { path: '^src/app/', pathNot: '^src/app/(cli/|(main|gateway|container|config)\\.ts$)' },
+      to: { path: '^src/adapters/' },
+    },
+    onlyIn(
+      'inversify-only-in-container',
+      '^src/app/(container|tokens)\\.ts$',
+      ['inversify', '@inversifyjs', 'reflect-metadata'],
+      'Wiring is in one file and without decorators, so that everything else can be used without the container.',
+    ),
+    {
+      name: 'tokens-take-inversify-as-types',
+      severity: 'error',
+      comment: 'A token is a name with the type of what it stands for: it runs nothing of the container.',
+      from: { path: '^src/app/tokens\\.ts$' },
+      to: { path: packages('inversify', '@inversifyjs', 'reflect-metadata'), dependencyTypesNot: ['type-only'] },
+    },
+    onlyIn('ssh2-only-in-its-adapter', '^src/adapters/ssh2/', ['ssh2'], 'SSH is one technology among others.'),
+    {
+      name: 'ssh2-private-parts-only-in-internals',
+      severity: 'error',
+      comment:
+        'What ssh2 does not promise can change with any release: one file holds our use of it, with its version.',
+      from: { path: '^src/', pathNot: '^src/adapters/ssh2/internals\\.ts$' },
+      to: { path: '(^|/)ssh2/lib/', pathNot: '(^|/)ssh2/lib/index\\.js$' },
+    },
+    onlyIn(
+      'sqlite-only-in-embedded',
+      '^src/adapters/embedded/',
+      ['better-sqlite3'],
+      'The embedded platform alone has a database; others ask it through ports.',
+    ),
+    onlyIn(
+      'http-client-only-in-http-adapters',
+      '^src/adapters/(http|openruko)/',
+      ['node-fetch'],
+      'Only the adapters of platforms that are asked over HTTP speak HTTP.',
+    ),
+    {
+      name: 'src-does-not-know-test',
+      severity: 'error',
+      comment: 'What ships does not need what tests it.',
+      from: { path: '^src/' },
+      to: { path: '^test/' },
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      comment:
+        'Two files that need each other to run are one file, or there is a third one to be found (types alone may refer to each other).',
+      from: { path: '^src/' },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'only-declared-dependencies',
+      severity: 'error',
+      comment: 'What ships may import what package.json promises to install, and nothing that happens to lie about.',
+      from: { path: '^src/' },
+      to: { dependencyTypes: NPM.filter((type) => type !== 'npm'), dependencyTypesNot: ['type-only', 'npm'] },
+    },
+  ],
+  options: {
+    // A type-only import is a dependency too: without this the fences would not see it.
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
+  },
+};
