@@ -17,7 +17,7 @@ const exits: readonly Case[] = [
   })),
   ...(['TERM', 'KILL'] as const).map((signal): Case => ({
     name: `a command that dies of ${signal} is told as that signal, not as a status`,
-    needs: 'exitStatus',
+    needs: 'ownDeath',
     run: (harness) =>
       inDyno(harness, { kind: 'die', signal }, async ({ exit }) => {
         assert.deepEqual(await within(exit, 'the exit'), { kind: 'signal', signal });

@@ -29,7 +29,9 @@ export type TransportLack =
   | 'lose'
   | 'stall'
   /** The command cannot leave anything behind that outlives it. */
-  | 'leave-behind';
+  | 'leave-behind'
+  /** A command that kills itself is told as that signal (a dyno may know only 128 + n, as a shell does). */
+  | 'ownDeath';
 
 export function transportContract(
   open: () => Promise<TransportHarness>,

@@ -1,0 +1,143 @@
+import { constants } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DynoExit, SignalName } from '../../domain/dyno.js';
+import { Fault } from '../../domain/fault.js';
+import type { Child } from './child.js';
+import {
+  childrenOf,
+  isRunning,
+  pidInNamespace,
+  pidNamespaceOf,
+  readProcess,
+  signalProcess,
+  type ProcessEntry,
+} from './process-table.js';
+import type { SandboxProcess } from './sandbox.js';
+import { StatusReport, type NamespaceInit } from './status-report.js';
+import { textOf } from './text-of.js';
+
+const START_LIMIT_MS = 15_000;
+/** From the death of a namespace on, how long bubblewrap may take to tell of it before it is killed itself. */
+const REPORT_LIMIT_MS = 2_000;
+/** bubblewrap is process 1 of the namespace, the command 2. */
+const COMMAND_PID = 2;
+
+/** A job in a bubblewrap sandbox. */
+export class BubblewrapProcess implements SandboxProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly started: Promise<void>;
+  readonly exit: Promise<DynoExit>;
+  readonly #child: Child;
+  readonly #report: StatusReport;
+  readonly #sent = new Set<SignalName>();
+  #init: ProcessEntry | undefined;
+  #command: ProcessEntry | undefined;
+  #hasEnded = false;
+  #killing: Promise<void> | undefined;
+
+  constructor(child: Child, status: Readable) {
+    this.#child = child;
+    this.stdin = child.stdin;
+    this.stdout = child.stdout;
+    this.stderr = child.stderr;
+    this.#report = new StatusReport(status);
+    void child.ended.then((error) => error && status.destroy());
+    this.exit = this.#end();
+    this.started = this.#start();
+    this.exit.catch(() => undefined);
+    this.started.catch(() => undefined);
+  }
+
+  signal(name: SignalName): void {
+    if (this.#hasEnded || this.#command === undefined) return;
+    this.#sent.add(name);
+    signalProcess(this.#command, name);
+  }
+
+  kill(): Promise<void> {
+    this.#killing ??= this.#killAll();
+    return this.#killing;
+  }
+
+  async #start(): Promise<void> {
+    let isLate = false;
+    const limit = setTimeout(() => {
+      isLate = true;
+      void this.kill();
+    }, START_LIMIT_MS);
+    try {
+      if (await this.#comesToRun()) return;
+    } finally {
+      clearTimeout(limit);
+    }
+    const said = isLate ? `not ready within ${START_LIMIT_MS} ms` : await this.#lastWords();
+    await this.kill();
+    throw new Fault('GM_DYNO_START', 'connect', `the sandbox could not be started: ${said}`);
+  }
+
+  /**
+   * bubblewrap tells the namespace's number before it has mounted anything; that it came through shows in the
+   * namespace's second process, or in an exit status of a command that was quicker than we are.
+   */
+  async #comesToRun(): Promise<boolean> {
+    const init = await this.#report.init;
+    if (init === undefined) return false;
+    this.#init = entryOf(init);
+    while (this.#init !== undefined && !this.#hasEnded && isRunning(this.#init)) {
+      this.#command = childrenOf(init.pid).find(({ pid }) => pidInNamespace(pid) === COMMAND_PID);
+      if (this.#command !== undefined) return true;
+      await sleep(1);
+    }
+    return (await this.#report.exitCode) !== undefined;
+  }
+
+  async #lastWords(): Promise<string> {
+    const error = await this.#child.ended;
+    return error?.message ?? (await textOf(this.stderr, 4096)).trim();
+  }
+
+  async #end(): Promise<DynoExit> {
+    const code = await this.#report.exitCode;
+    this.#hasEnded = true;
+    if (code !== undefined) return exitOf(code, this.#sent);
+    if (this.#sent.has('KILL')) return { kind: 'signal', signal: 'KILL' };
+    throw new Fault('GM_DYNO_LOST', 'run', 'the sandbox ended without telling how its command did');
+  }
+
+  async #killAll(): Promise<void> {
+    if (!this.#hasEnded) this.#sent.add('KILL');
+    if (this.#init === undefined) this.#child.process.kill('SIGKILL');
+    else signalProcess(this.#init, 'KILL');
+    const limit = setTimeout(() => this.#child.process.kill('SIGKILL'), REPORT_LIMIT_MS);
+    await Promise.all([this.#child.ended, this.#report.closed]);
+    clearTimeout(limit);
+    await this.#namespaceIsGone();
+    for (const stream of [this.stdin, this.stdout, this.stderr]) stream.destroy();
+  }
+
+  /** The kernel lets the first process of a namespace go only when all others are gone (pid_namespaces(7)). */
+  async #namespaceIsGone(): Promise<void> {
+    for (let waitMs = 1; this.#init !== undefined && isRunning(this.#init); waitMs = Math.min(waitMs * 2, 100)) {
+      signalProcess(this.#init, 'KILL');
+      await sleep(waitMs);
+    }
+  }
+}
+
+/** Undefined when the process is gone, and its number perhaps given to another. */
+function entryOf(init: NamespaceInit): ProcessEntry | undefined {
+  const entry = readProcess(init.pid);
+  return pidNamespaceOf(init.pid) === init.pidNamespace ? entry : undefined;
+}
+
+/**
+ * bubblewrap reports death by signal n as 128 + n, but git itself exits with 128 and 129 too, and any program may
+ * exit with 137: only what we sent is believed to be a signal.
+ */
+function exitOf(code: number, sent: ReadonlySet<SignalName>): DynoExit {
+  const signal = [...sent].find((name) => constants.signals[`SIG${name}`] === code - 128);
+  return signal === undefined ? { kind: 'code', code } : { kind: 'signal', signal };
+}

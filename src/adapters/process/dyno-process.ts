@@ -1,0 +1,53 @@
+import type { Readable, Writable } from 'node:stream';
+import type { DynoExit, SignalName } from '../../domain/dyno.js';
+import type { DynoSession } from '../../ports/transport.js';
+import type { SandboxProcess } from './sandbox.js';
+
+/** A running command as a session: adds the grace between being asked to stop and being killed. */
+export class DynoProcess implements DynoSession {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly exit: Promise<DynoExit>;
+  readonly #process: SandboxProcess;
+  readonly #graceMs: number;
+  #closing: Promise<void> | undefined;
+
+  constructor(process: SandboxProcess, graceMs: number) {
+    this.#process = process;
+    this.#graceMs = graceMs;
+    this.stdin = process.stdin;
+    this.stdout = process.stdout;
+    this.stderr = process.stderr;
+    this.exit = process.exit;
+  }
+
+  signal(name: SignalName): void {
+    this.#process.signal(name);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    // Git removes its temporary packs and the quarantine when it gets TERM; a kill leaves them behind.
+    this.#process.signal('TERM');
+    await settledWithin(this.exit, this.#graceMs);
+    await this.#process.kill();
+  }
+}
+
+async function settledWithin(promise: Promise<unknown>, limitMs: number): Promise<void> {
+  let limit: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    limit = setTimeout(resolve, limitMs);
+  });
+  await Promise.race([promise.then(ignored, ignored), late]);
+  clearTimeout(limit);
+}
+
+function ignored(): void {
+  // How it ended is told elsewhere.
+}

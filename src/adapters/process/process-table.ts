@@ -1,0 +1,82 @@
+/** This machine's processes, as /proc tells of them. */
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import type { SignalName } from '../../domain/dyno.js';
+
+/** A process that can be told from a later one with the same number: by when it started. */
+export interface ProcessEntry {
+  readonly pid: number;
+  readonly parent: number;
+  readonly session: number;
+  /** One letter; Z and X are dead (proc(5)). */
+  readonly state: string;
+  /** In clock ticks since boot. */
+  readonly startTicks: string;
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+}
+
+export function readProcess(pid: number): ProcessEntry | undefined {
+  const stat = readText(`/proc/${pid}/stat`);
+  if (stat === undefined) return undefined;
+  // The name in parentheses is the process' own choice: it may hold spaces and parentheses.
+  const [state, parent, , session, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const startTicks = rest[15];
+  if (state === undefined || parent === undefined || session === undefined || startTicks === undefined)
+    return undefined;
+  return { pid, parent: Number(parent), session: Number(session), state, startTicks };
+}
+
+export function listProcesses(): ProcessEntry[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => readProcess(Number(name)) ?? []);
+}
+
+/** The children of a process, eldest first. */
+export function childrenOf(pid: number): ProcessEntry[] {
+  const children = readText(`/proc/${pid}/task/${pid}/children`);
+  // A kernel may be built without that file (CONFIG_PROC_CHILDREN).
+  if (children === undefined) return listProcesses().filter((entry) => entry.parent === pid);
+  return children
+    .split(' ')
+    .filter((text) => text !== '')
+    .flatMap((text) => readProcess(Number(text)) ?? []);
+}
+
+/** The number of the process inside its innermost PID namespace. */
+export function pidInNamespace(pid: number): number | undefined {
+  const numbers = /^NSpid:\s+(.*)$/m.exec(readText(`/proc/${pid}/status`) ?? '')?.[1];
+  const innermost = numbers?.trim().split(/\s+/).at(-1);
+  return innermost === undefined ? undefined : Number(innermost);
+}
+
+/** Identity of the PID namespace a process lives in, or undefined when that can't be read. */
+export function pidNamespaceOf(pid: number): number | undefined {
+  try {
+    const inode = /^pid:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/ns/pid`))?.[1];
+    return inode === undefined ? undefined : Number(inode);
+  } catch {
+    return undefined;
+  }
+}
+
+export function isRunning(entry: ProcessEntry): boolean {
+  const now = readProcess(entry.pid);
+  return now !== undefined && now.startTicks === entry.startTicks && now.state !== 'Z' && now.state !== 'X';
+}
+
+/** Never reaches a later process that was given the same number. */
+export function signalProcess(entry: ProcessEntry, name: SignalName): void {
+  if (!isRunning(entry)) return;
+  try {
+    process.kill(entry.pid, `SIG${name}`);
+  } catch {
+    // It ended just now.
+  }
+}

@@ -1,0 +1,97 @@
+import { rm } from 'node:fs/promises';
+import { constants } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DynoExit, SignalName } from '../../domain/dyno.js';
+import { Fault } from '../../domain/fault.js';
+import type { Child } from './child.js';
+import { listProcesses, readProcess, signalProcess, type ProcessEntry } from './process-table.js';
+import type { SandboxProcess } from './sandbox.js';
+
+/** A job without a sandbox. It leads a session of its own, by which what it started is found again. */
+export class UnsandboxedProcess implements SandboxProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly started: Promise<void>;
+  readonly exit: Promise<DynoExit>;
+  readonly #child: Child;
+  readonly #home: string;
+  readonly #leader: ProcessEntry | undefined;
+  #killing: Promise<void> | undefined;
+
+  /** @param home removed with the job. */
+  constructor(child: Child, home: string) {
+    this.#child = child;
+    this.#home = home;
+    this.stdin = child.stdin;
+    this.stdout = child.stdout;
+    this.stderr = child.stderr;
+    const { pid } = child.process;
+    // Not reaped yet, whatever became of it: the number can only be its own.
+    this.#leader = pid === undefined ? undefined : readProcess(pid);
+    this.exit = this.#end();
+    this.started = this.#start();
+    this.exit.catch(() => undefined);
+    this.started.catch(() => undefined);
+  }
+
+  signal(name: SignalName): void {
+    this.#child.process.kill(`SIG${name}`);
+  }
+
+  kill(): Promise<void> {
+    this.#killing ??= this.#killAll();
+    return this.#killing;
+  }
+
+  async #start(): Promise<void> {
+    if (this.#leader !== undefined) return;
+    const cause = await this.#child.ended;
+    await this.kill();
+    throw new Fault('GM_DYNO_START', 'connect', 'the command could not be started', { cause });
+  }
+
+  async #end(): Promise<DynoExit> {
+    const error = await this.#child.ended;
+    // As in a namespace: what the command left behind goes with it, and so lets go of standard output.
+    for (const member of this.#members()) signalProcess(member, 'KILL');
+    const { exitCode, signalCode } = this.#child.process;
+    if (error !== undefined) throw new Fault('GM_DYNO_LOST', 'run', 'the command never ran', { cause: error });
+    if (signalCode !== null) return deathBy(signalCode);
+    if (exitCode !== null) return { kind: 'code', code: exitCode };
+    throw new Fault('GM_DYNO_LOST', 'run', 'the command ended without telling how');
+  }
+
+  async #killAll(): Promise<void> {
+    for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 100)) {
+      const members = this.#members();
+      if (members.length === 0) break;
+      for (const member of members) signalProcess(member, 'KILL');
+      await sleep(waitMs);
+    }
+    await this.#child.ended;
+    for (const stream of [this.stdin, this.stdout, this.stderr]) stream.destroy();
+    await rm(this.#home, { recursive: true, force: true }).catch(() => undefined);
+  }
+
+  /** A session's number is not given to a new process while the session has members. */
+  #members(): ProcessEntry[] {
+    const leader = this.#leader;
+    if (leader === undefined) return [];
+    return listProcesses().filter(
+      ({ session, startTicks, state }) =>
+        session === leader.pid && state !== 'Z' && state !== 'X' && Number(startTicks) >= Number(leader.startTicks),
+    );
+  }
+}
+
+const SIGNAL_NAMES: readonly SignalName[] = [
+  ...(['ABRT', 'ALRM', 'FPE', 'HUP', 'ILL', 'INT', 'KILL', 'PIPE', 'QUIT'] as const),
+  ...(['SEGV', 'TERM', 'USR1', 'USR2', 'BUS', 'XCPU', 'XFSZ', 'SYS', 'TRAP'] as const),
+];
+
+function deathBy(code: NodeJS.Signals): DynoExit {
+  const signal = SIGNAL_NAMES.find((name) => `SIG${name}` === code);
+  return signal === undefined ? { kind: 'code', code: 128 + constants.signals[code] } : { kind: 'signal', signal };
+}
