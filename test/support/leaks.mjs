@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** In the environment of whatever a test starts, so that processes are found even when they are no longer children. */
-export const MARK = 'GITMOUTH_TEST_MARK';
+export const MARK = 'TEST_FILE_MARK';
 
 const POLL_MS = 20;
 
