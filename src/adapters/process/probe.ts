@@ -54,6 +54,7 @@ function exposedData({ sandbox, dataFolder }: ProbeOptions): ProbeResult | undef
 async function tryOut({ sandbox, runAs, operatorHooks }: ProbeOptions): Promise<ProbeResult> {
   const repository = mkdtempSync(join(tmpdir(), 'gitmouth-probe-'));
   try {
+    // Where a canonical config is put over the repository's own, git could not make one here: a file is enough.
     if (runAs !== undefined) chownSync(repository, runAs.uid, runAs.gid);
     const mounts = [
       { hostPath: HOOKS_FOLDER, at: HOOKS_AT },
@@ -79,7 +80,7 @@ async function tryOut({ sandbox, runAs, operatorHooks }: ProbeOptions): Promise<
 
 /** Exit status 10 is for the repository, 11 for the first folder of hooks, 12 for the second. */
 const CHECKS = `git --version || exit 9
-git init --quiet --bare "$1" || exit 10
+: >"$1/probe" || exit 10
 shift
 status=11
 for folder do
@@ -97,7 +98,7 @@ function failedCheck(code: number, stderr: string, mounts: readonly { readonly h
     );
   if (code === 10)
     return failed(
-      `the dyno user can not make a repository in ${tmpdir()}: ${stderr}`,
+      `the dyno user can not write to a repository in ${tmpdir()}: ${stderr}`,
       'see that the folder is open to everybody and has room',
     );
   return failed(`git does not run in a dyno (status ${code}): ${stderr}`, 'install git as a package of this system');

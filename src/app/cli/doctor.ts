@@ -1,0 +1,142 @@
+import { accessSync, constants, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { once } from 'node:events';
+import type { Command } from 'commander';
+import { loadHostKeys } from '../../adapters/ssh2/host-keys.js';
+import { checkInternals, hasNativeBinding } from '../../adapters/ssh2/internals.js';
+import type { Config } from '../config.js';
+import { chooseSandboxFor, hostKeyFolder, openPlatform } from '../container.js';
+import { json, terminal } from './output.js';
+import type { Configure } from './program.js';
+
+export interface Finding {
+  readonly check: string;
+  readonly state: 'ok' | 'warning' | 'problem';
+  readonly says: string;
+}
+
+/** `doctor`: everything a start needs, looked at without starting. */
+export function addDoctorCommand(program: Command, configure: Configure, concluded: (problems: number) => void): void {
+  program
+    .command('doctor')
+    .description('Check everything a start needs, and say what to do. Exit status 1 when something is wrong.')
+    .option('--listen <host:port>', 'address that the server is to listen on')
+    .option('--json', 'as JSON')
+    .action(async (options: { listen?: string; json?: boolean }) => {
+      const findings = await examine(configure(options.listen));
+      if (options.json) terminal.out(json(findings));
+      else for (const { check, state, says } of findings) terminal.out(`${MARK[state]} ${check}: ${says}`);
+      concluded(findings.filter(({ state }) => state === 'problem').length);
+    });
+}
+
+const MARK = { ok: 'ok     ', warning: 'warning', problem: 'PROBLEM' } as const;
+
+async function examine(config: Config): Promise<readonly Finding[]> {
+  const dataFolder = check('data folder', () => examineDataFolder(config));
+  const canRead = (await dataFolder).state === 'ok' && existsSync(config.dataFolder);
+  return Promise.all([
+    check('configuration', () => 'every setting is understood'),
+    check('node', examineNode),
+    check('ssh2', () => {
+      const problem = checkInternals();
+      if (problem !== undefined) throw new Error(problem);
+      return 'the version gitmouth fits';
+    }),
+    checkBinding(),
+    dataFolder,
+    check('host keys', () => examineHostKeys(config)),
+    ...(canRead ? [check('database', () => examineDatabase(config))] : []),
+    checkSandbox(config),
+    check('port', () => examinePort(config)),
+  ]);
+}
+
+async function check(name: string, examination: () => string | Promise<string>): Promise<Finding> {
+  try {
+    return { check: name, state: 'ok', says: await examination() };
+  } catch (error) {
+    return { check: name, state: 'problem', says: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function examineNode(): string {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    throw new Error(`Node ${process.versions.node} is too old: install 20.19 or newer`);
+  }
+  return process.versions.node;
+}
+
+async function checkBinding(): Promise<Finding> {
+  const name = 'ssh2 native binding';
+  if (hasNativeBinding()) return { check: name, state: 'ok', says: 'there: ChaCha20 and GCM are fast' };
+  const says = 'missing, so ChaCha20 and GCM are several times slower: install a C++ compiler and run npm rebuild ssh2';
+  return Promise.resolve({ check: name, state: 'warning', says });
+}
+
+function examineDataFolder({ dataFolder }: Config): string {
+  if (!existsSync(dataFolder)) return `${dataFolder} is not there yet; the first start makes it`;
+  if (!statSync(dataFolder).isDirectory())
+    throw new Error(`${dataFolder} is no folder: move it away, or set GITMOUTH_DATA`);
+  try {
+    accessSync(dataFolder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch {
+    throw new Error(`${dataFolder} can't be written by this user: run as its owner, or change who owns it`);
+  }
+  return dataFolder;
+}
+
+function examineHostKeys(config: Config): string {
+  const keys = loadHostKeys(hostKeyFolder(config));
+  if (keys.length === 0) return 'none yet; the first start makes them';
+  return keys.map((key) => `${key.algorithm} ${key.fingerprint}`).join(', ');
+}
+
+function examineDatabase(config: Config): string {
+  if (!existsSync(join(config.dataFolder, 'gitmouth.db'))) return 'not there yet; the first start makes it';
+  const { platform, db } = openPlatform(config);
+  try {
+    const users = platform.users.list();
+    if (users.every((user) => user.keys === 0)) {
+      throw new Error('nobody can log in: add a user with a key (gitmouth user add NAME --key FILE)');
+    }
+    return `${users.length} user(s), ${platform.apps.list().length} app(s)`;
+  } finally {
+    db.close();
+  }
+}
+
+/** In a data folder that passes, where there is none yet: looking must not make one. */
+async function checkSandbox(config: Config): Promise<Finding> {
+  const isThere = existsSync(config.dataFolder);
+  const dataFolder = isThere ? config.dataFolder : mkdtempSync(join(tmpdir(), 'gitmouth-doctor-'));
+  try {
+    const { sandbox, warning } = await chooseSandboxFor({ ...config, dataFolder });
+    const says = warning ?? `${sandbox.name} works, with git in it`;
+    return { check: 'sandbox', state: warning === undefined ? 'ok' : 'warning', says };
+  } catch (error) {
+    return { check: 'sandbox', state: 'problem', says: error instanceof Error ? error.message : String(error) };
+  } finally {
+    if (!isThere) rmSync(dataFolder, { recursive: true, force: true });
+  }
+}
+
+async function examinePort({ listen: { host, port } }: Config): Promise<string> {
+  const server = createServer();
+  try {
+    server.listen(port, host);
+    await once(server, 'listening');
+    return `${host}:${port} is free`;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EADDRINUSE')
+      throw new Error(`${host}:${port} is in use: is gitmouth running? Else set GITMOUTH_LISTEN`);
+    if (code === 'EACCES') throw new Error(`this user may not listen on port ${port}: use one above 1023, or grant it`);
+    throw error;
+  } finally {
+    server.close();
+  }
+}

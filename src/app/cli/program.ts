@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import type { EmbeddedPlatform } from '../../adapters/embedded/platform.js';
+import { isFault } from '../../domain/fault.js';
+import { ConfigError, readConfig, type Config } from '../config.js';
+import { openPlatform } from '../container.js';
+import { addAppCommands } from './apps.js';
+import { addDoctorCommand } from './doctor.js';
+import { addHostKeyCommand } from './host-keys.js';
+import { terminal } from './output.js';
+import { addServeCommand } from './serve.js';
+import { addUserCommands } from './users.js';
+
+/** The configuration as the command at hand sees it: what its options gave goes before the environment. */
+export type Configure = (listen?: string) => Config;
+
+/** Runs an action on the platform's database, and closes it. */
+export type WithPlatform = (
+  action: (platform: EmbeddedPlatform, transaction: (work: () => void) => void) => void,
+) => void;
+
+const EXIT_PROBLEM = 1;
+
+/** Runs the command line; resolves with the exit status. Problems are said in a sentence on standard error. */
+export async function run(argv: readonly string[]): Promise<number> {
+  let dataFolder: string | undefined;
+  let status = 0;
+  const configure: Configure = (listen) =>
+    readConfig({
+      ...(dataFolder === undefined ? {} : { GITMOUTH_DATA: dataFolder }),
+      ...(listen === undefined ? {} : { GITMOUTH_LISTEN: listen }),
+    });
+  const withPlatform: WithPlatform = (action) => {
+    const { platform, db } = openPlatform(configure());
+    try {
+      action(platform, (work) => {
+        db.transaction(work).immediate();
+      });
+    } finally {
+      db.close();
+    }
+  };
+
+  const program = new Command('gitmouth')
+    .description('An SSH front door for git push.')
+    .version(version())
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .hook('preAction', (_program, command) => {
+      dataFolder = command.opts<{ data?: string }>().data;
+    });
+  addServeCommand(program, configure);
+  addUserCommands(program, withPlatform);
+  addAppCommands(program, configure, withPlatform);
+  addHostKeyCommand(program, configure);
+  addDoctorCommand(program, configure, (problems) => {
+    status = problems === 0 ? 0 : EXIT_PROBLEM;
+  });
+  for (const leaf of leaves(program)) {
+    leaf.option('--data <folder>', 'data folder (or GITMOUTH_DATA; ./data by default)').exitOverride();
+  }
+
+  try {
+    await program.parseAsync([...argv]);
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode;
+    terminal.err(`gitmouth: ${explain(error)}`);
+    return EXIT_PROBLEM;
+  }
+}
+
+function leaves(command: Command): readonly Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+}
+
+/** A sentence for people; a stack only for what nobody expected. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (isFault(error)) {
+    const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+    return `${error.message}${cause}`;
+  }
+  const isUnexpected = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+  return isUnexpected && !(error instanceof ConfigError) ? (error.stack ?? error.message) : error.message;
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}

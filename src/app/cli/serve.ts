@@ -1,0 +1,84 @@
+import { hostname } from 'node:os';
+import type { Command } from 'commander';
+import { loadOrCreateHostKeys } from '../../adapters/ssh2/host-keys.js';
+import type { Config } from '../config.js';
+import { hostKeyFolder, openPlatform } from '../container.js';
+import { createGateway, type Gateway } from '../gateway.js';
+import { makeFirstUser } from './first-user.js';
+import { terminal } from './output.js';
+import type { Configure } from './program.js';
+
+/** After a second signal, how long the end may take before the process goes without it. */
+const HURRY_MS = 1_000;
+
+/** `serve`: the server itself. */
+export function addServeCommand(program: Command, configure: Configure): void {
+  program
+    .command('serve')
+    .description('Serve git over SSH until SIGTERM or SIGINT.')
+    .option('--listen <host:port>', 'address to listen on (or GITMOUTH_LISTEN; 127.0.0.1:2222 by default)')
+    .action(async (options: { listen?: string }) => {
+      await serve(configure(options.listen));
+    });
+}
+
+async function serve(config: Config): Promise<void> {
+  const gateway = await createGateway(config);
+  const user = await firstUser(config);
+  const { host, port } = await gateway.start();
+  for (const line of welcome(config, host, port, user)) terminal.err(line);
+  await untilSignalled(gateway);
+}
+
+async function firstUser(config: Config): Promise<string | undefined> {
+  const { platform, db } = openPlatform(config);
+  try {
+    return await makeFirstUser(platform, (line) => {
+      terminal.err(line);
+    });
+  } finally {
+    db.close();
+  }
+}
+
+function welcome(config: Config, host: string, port: number, user: string | undefined): readonly string[] {
+  const name = host === '::' || host === '0.0.0.0' ? hostname() : host;
+  const login = config.loginName ?? 'git';
+  const address = `${name.includes(':') ? `[${name}]` : name}:${port}`;
+  const keys = loadOrCreateHostKeys(hostKeyFolder(config)).map(
+    (key) => `  ${key.algorithm.padEnd(12)} ${key.fingerprint}`,
+  );
+  return [
+    `gitmouth listens on ${address}, with the host keys`,
+    ...keys,
+    ...(user === undefined
+      ? ['There is no user yet. Add one: npx gitmouth user add NAME --key ~/.ssh/id_ed25519.pub']
+      : [`From any repository, as ${user}:`, '', `  git push ssh://${login}@${address}/hello.git HEAD:main`, '']),
+  ];
+}
+
+/** Resolves when everything is closed. */
+async function untilSignalled(gateway: Gateway): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    let signals = 0;
+    const onSignal = (signal: NodeJS.Signals) => {
+      signals += 1;
+      if (signals === 1) {
+        terminal.err(`${signal}: finishing what runs; once more to end at once.`);
+        gateway.drain().then(resolve, reject);
+        return;
+      }
+      void gateway.stop();
+      setTimeout(() => process.exit(signal === 'SIGINT' ? 130 : 143), HURRY_MS);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+    // Nothing below may throw past its session; if something does, the state is unknown: stop well, and let a
+    // supervisor start anew.
+    process.on('uncaughtException', (error) => {
+      terminal.err(`gitmouth: stopping after an internal error: ${error.stack ?? error.message}`);
+      process.exitCode = 70;
+      gateway.drain().then(() => process.exit(70), reject);
+    });
+  });
+}

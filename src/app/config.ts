@@ -1,0 +1,229 @@
+import { userInfo } from 'node:os';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import type { CreationRule } from '../domain/access-policy.js';
+import type { DynoLimits } from '../domain/dyno-policy.js';
+import type { TimeLimits } from '../domain/time-limits.js';
+import { printable } from '../domain/words/printable.js';
+
+/** Everything that can be set, read once and passed on. */
+export interface Config {
+  readonly dataFolder: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly loginName?: string;
+  readonly hooksFolder?: string;
+  readonly sandbox: 'auto' | 'bubblewrap' | 'none';
+  readonly dynoUser: { readonly uid: number; readonly gid: number };
+  readonly dynoNetwork: boolean;
+  readonly dynoLimits: DynoLimits;
+  readonly maxPackBytes: number;
+  readonly creation: CreationRule;
+  readonly limits: TimeLimits;
+  readonly log: { readonly format: 'auto' | 'json' | 'text'; readonly level: 'debug' | 'info' | 'warn' | 'error' };
+}
+
+export interface Setting {
+  readonly name: string;
+  /** As it would be written in the environment; empty where there is none. */
+  readonly defaultText: string;
+  readonly sentence: string;
+}
+
+/** All problems of a configuration in one message. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(
+      `The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${problems.map((p) => `  - ${p}`).join('\n')}`,
+    );
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+const MIB = 1024 ** 2;
+
+const onOff = z.enum(['on', 'off'], 'must be on or off').transform((value) => value === 'on');
+
+function whole(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,12}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message);
+}
+
+function seconds(min: number, max: number) {
+  return whole(min, max).transform((value) => value * 1000);
+}
+
+const listen = z.string().transform((text, context) => {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) {
+    context.addIssue('must be HOST:PORT, such as 127.0.0.1:2222 or [::]:22');
+    return z.NEVER;
+  }
+  return { host: match[1] ?? match[2] ?? '', port };
+});
+
+const numericUser = z.string().transform((text, context) => {
+  const match = /^(\d{1,9})(?::(\d{1,9}))?$/.exec(text);
+  const uid = Number(match?.[1]);
+  if (match === null || uid === 0) {
+    context.addIssue('must be a numeric user id that is not 0, or UID:GID (for an account, see: id -u NAME)');
+    return z.NEVER;
+  }
+  return { uid, gid: match[2] === undefined ? uid : Number(match[2]) };
+});
+
+const folder = z
+  .string()
+  .min(1, 'must be a folder')
+  .transform((path) => resolve(path));
+
+/** Every setting, with its check and its default, in the order of the README's table. */
+const SETTINGS = {
+  GITMOUTH_DATA: [folder, './data', 'Folder of the database, the host keys and the repositories; made when missing.'],
+  GITMOUTH_LISTEN: [listen, '127.0.0.1:2222', 'Address and port to listen on; `[::]:22` for every interface.'],
+  GITMOUTH_LOGIN_NAME: [
+    z.string().regex(/^[A-Za-z0-9._-]{1,32}$/, "must be a login name of letters, digits, '.', '_' and '-'"),
+    '',
+    'The one SSH login name that is let in (`git`, say); unset, any is.',
+  ],
+  GITMOUTH_HOOKS: [folder, '', "Folder of the operator's hooks, run in the dyno for every app."],
+  GITMOUTH_SANDBOX: [
+    z.enum(['auto', 'bubblewrap', 'none'], 'must be auto, bubblewrap or none'),
+    'auto',
+    'How dynos are isolated. `auto` is bubblewrap, and without it none, if only this machine can reach the server.',
+  ],
+  GITMOUTH_DYNO_USER: [
+    numericUser,
+    '60900',
+    'Host user (`UID` or `UID:GID`) that dynos run as and that owns the repositories, where the server is started as root.',
+  ],
+  GITMOUTH_DYNO_NETWORK: [onOff, 'off', 'Whether dynos may use the network.'],
+  GITMOUTH_DYNO_MEMORY_MIB: [
+    whole(64, 1_048_576),
+    '2048',
+    'Data memory of each process in a dyno, in MiB (RLIMIT_DATA).',
+  ],
+  GITMOUTH_DYNO_PROCESSES: [whole(16, 65_536), '256', 'Processes and threads in one dyno.'],
+  GITMOUTH_DYNO_FILE_MIB: [whole(16, 1_048_576), '8192', 'Largest file a dyno may write, in MiB.'],
+  GITMOUTH_DYNO_CPU_SECONDS: [whole(10, 604_800), '3600', 'Processor time of each process in a dyno, in seconds.'],
+  GITMOUTH_MAX_PACK_MIB: [whole(1, 1_048_576), '4096', 'Largest pack that one push may send, in MiB.'],
+  GITMOUTH_CREATE_ON_PUSH: [onOff, 'on', 'Whether a push to an app that does not exist creates it.'],
+  GITMOUTH_APPS_PER_USER: [whole(0, 100_000), '100', 'Apps a user may own before pushes create no more.'],
+  GITMOUTH_LOCK_WAIT_SECONDS: [
+    seconds(0, 86_400),
+    '600',
+    'How long a push waits for another one to the same app before it is refused, in seconds.',
+  ],
+  GITMOUTH_TERMINATE_GRACE_SECONDS: [
+    seconds(0, 600),
+    '5',
+    'How long git may clean up once its client has left, before its dyno is killed, in seconds.',
+  ],
+  GITMOUTH_DRAIN_SECONDS: [seconds(0, 86_400), '300', 'How long running sessions may go on after SIGTERM, in seconds.'],
+  GITMOUTH_LOOKUP_CACHE_SECONDS: [
+    seconds(0, 300),
+    '5',
+    "How long a key's user is remembered, in seconds; 0 for not at all.",
+  ],
+  GITMOUTH_LOG: [
+    z.enum(['auto', 'json', 'text'], 'must be auto, json or text'),
+    'auto',
+    'Form of the log on standard output. `auto` is text on a terminal and JSON lines otherwise.',
+  ],
+  GITMOUTH_LOG_LEVEL: [
+    z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error'),
+    'info',
+    'What is logged; `debug` adds every connection.',
+  ],
+} as const satisfies Record<string, readonly [z.ZodType<unknown, string>, string, string]>;
+
+type Name = keyof typeof SETTINGS;
+type Value<N extends Name> = z.output<(typeof SETTINGS)[N][0]>;
+
+/** Read by the tests alone, which may share their environment with a server they start. */
+const IGNORED = ['GITMOUTH_REQUIRE_ALL'];
+
+/** For the README's table, which a test holds against this. */
+export const settings: readonly Setting[] = Object.entries(SETTINGS).map(([name, [, defaultText, sentence]]) => ({
+  name,
+  defaultText,
+  sentence,
+}));
+
+/**
+ * Reads the configuration; what the command line gave goes before the environment.
+ * @throws ConfigError with every problem at once; there is no half-configured start.
+ */
+export function readConfig(
+  given: Partial<Record<'GITMOUTH_DATA' | 'GITMOUTH_LISTEN', string>> = {},
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Config {
+  const problems = Object.keys(environment)
+    .filter((name) => name.startsWith('GITMOUTH_') && !(name in SETTINGS) && !IGNORED.includes(name))
+    .map((name) => `${printable(name)} is not a setting of gitmouth: check its name`);
+  const source: Readonly<Record<string, string | undefined>> = { ...environment, ...given };
+
+  /** Undefined for what is unset or wrong; the wrong is noted, and thrown below. */
+  const read = <N extends Name>(name: N): Value<N> | undefined => {
+    const [check, defaultText] = SETTINGS[name];
+    const text = source[name] ?? defaultText;
+    if (text === '') return undefined;
+    const result = check.safeParse(text) as z.ZodSafeParseResult<Value<N>>;
+    if (result.success) return result.data;
+    const why = result.error.issues.map((issue) => issue.message).join(', ');
+    problems.push(`${name} ${why}; it is '${printable(text, 80)}'`);
+    return undefined;
+  };
+  const must = <N extends Name>(name: N): Value<N> => {
+    const value = read(name);
+    if (value === undefined && source[name] === '') problems.push(`${name} must not be empty`);
+    return value as Value<N>;
+  };
+
+  const loginName = read('GITMOUTH_LOGIN_NAME');
+  const hooksFolder = read('GITMOUTH_HOOKS');
+  const config: Config = {
+    dataFolder: must('GITMOUTH_DATA'),
+    listen: must('GITMOUTH_LISTEN'),
+    ...(loginName === undefined ? {} : { loginName }),
+    ...(hooksFolder === undefined ? {} : { hooksFolder }),
+    sandbox: must('GITMOUTH_SANDBOX'),
+    dynoUser: must('GITMOUTH_DYNO_USER'),
+    dynoNetwork: must('GITMOUTH_DYNO_NETWORK'),
+    dynoLimits: {
+      memoryBytes: must('GITMOUTH_DYNO_MEMORY_MIB') * MIB,
+      processes: must('GITMOUTH_DYNO_PROCESSES'),
+      fileBytes: must('GITMOUTH_DYNO_FILE_MIB') * MIB,
+      cpuSeconds: must('GITMOUTH_DYNO_CPU_SECONDS'),
+    },
+    maxPackBytes: must('GITMOUTH_MAX_PACK_MIB') * MIB,
+    creation: { onPush: must('GITMOUTH_CREATE_ON_PUSH'), limit: must('GITMOUTH_APPS_PER_USER') },
+    limits: {
+      lockWaitMs: must('GITMOUTH_LOCK_WAIT_SECONDS'),
+      terminateGraceMs: must('GITMOUTH_TERMINATE_GRACE_SECONDS'),
+      drainMs: must('GITMOUTH_DRAIN_SECONDS'),
+      lookupCacheMs: must('GITMOUTH_LOOKUP_CACHE_SECONDS'),
+    },
+    log: { format: must('GITMOUTH_LOG'), level: must('GITMOUTH_LOG_LEVEL') },
+  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(config);
+}
+
+/** The operating system's account and home: what a first start makes its first user of. */
+export function account(): { readonly name: string; readonly home: string; readonly agentSocket?: string } {
+  const { username, homedir } = userInfo();
+  const agentSocket = process.env['SSH_AUTH_SOCK'];
+  return {
+    name: username,
+    home: process.env['HOME'] ?? homedir,
+    ...(agentSocket === undefined || agentSocket === '' ? {} : { agentSocket }),
+  };
+}

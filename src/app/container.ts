@@ -1,0 +1,216 @@
+import 'reflect-metadata';
+import { existsSync, mkdirSync, readFileSync, writeFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { Container, ContainerModule } from 'inversify';
+import { AppKeeper } from '../adapters/embedded/app-keeper.js';
+import { openDatabase, type Database } from '../adapters/embedded/database.js';
+import { EmbeddedAccessControl } from '../adapters/embedded/embedded-access-control.js';
+import { EmbeddedAuthenticator } from '../adapters/embedded/embedded-authenticator.js';
+import { EmbeddedLocks } from '../adapters/embedded/embedded-locks.js';
+import { EmbeddedProvisioner } from '../adapters/embedded/embedded-provisioner.js';
+import { EmbeddedSessionRegistry } from '../adapters/embedded/embedded-session-registry.js';
+import { EmbeddedPlatform } from '../adapters/embedded/platform.js';
+import { Repositories } from '../adapters/embedded/repositories.js';
+import { repositoryConfig } from '../adapters/embedded/repository-config.js';
+import { BubblewrapSandbox } from '../adapters/process/bubblewrap.js';
+import { chooseSandbox, type SandboxChoice } from '../adapters/process/choose-sandbox.js';
+import { probeSandbox } from '../adapters/process/probe.js';
+import { ProcessTransport } from '../adapters/process/process-transport.js';
+import { runInSandbox } from '../adapters/process/run.js';
+import type { HostUser, Sandbox } from '../adapters/process/sandbox.js';
+import { UnsandboxedSandbox } from '../adapters/process/unsandboxed.js';
+import { loadOrCreateHostKeys, type HostKey } from '../adapters/ssh2/host-keys.js';
+import { SshServer } from '../adapters/ssh2/server.js';
+import { SystemClock } from '../adapters/system/clock.js';
+import { newId } from '../adapters/system/ids.js';
+import { LogObserver } from '../adapters/system/log-observer.js';
+import { isLoopback } from '../domain/address.js';
+import type { Clock } from '../ports/clock.js';
+import type { Observer } from '../ports/observer.js';
+import type { SessionRegistry } from '../ports/session-registry.js';
+import type { Config } from './config.js';
+import { KeyLookups } from './key-lookups.js';
+import { ServeGit } from './serve-git.js';
+import { tokens, type Lifecycle } from './tokens.js';
+
+/** How long a job of gitmouth's own that grows with its repository may take. */
+const LONG_JOB_MS = 3_600_000;
+
+/** What a running gateway holds in its hands. */
+export interface Parts {
+  readonly server: SshServer;
+  readonly serveGit: ServeGit;
+  readonly registry: SessionRegistry;
+  readonly observer: Observer;
+  readonly clock: Clock;
+  readonly hostKeys: readonly HostKey[];
+  readonly sandbox: string;
+  readonly lifecycles: readonly Lifecycle[];
+}
+
+/**
+ * Everything wired. All ports are resolved here, so that a missing binding stops the start and not a push.
+ * @param modules load last and may rebind any of `tokens`.
+ */
+export async function createContainer(config: Config, modules: readonly ContainerModule[]): Promise<Parts> {
+  makeDataFolder(config);
+  const choice = await chooseSandboxFor(config);
+  const container = new Container({ defaultScope: 'Singleton' });
+  container.load(systemModule(config), embeddedModule(config, choice.sandbox), ...modules);
+
+  const observer = container.get(tokens.observer);
+  const clock = container.get(tokens.clock);
+  const registry = container.get(tokens.registry);
+  if (choice.warning !== undefined) observer.record({ type: 'problem', message: choice.warning });
+  const serveGit = new ServeGit({
+    lookups: new KeyLookups(container.get(tokens.authenticator), config.limits.lookupCacheMs),
+    accessControl: container.get(tokens.accessControl),
+    locks: container.get(tokens.locks),
+    provisioner: container.get(tokens.provisioner),
+    transports: container.getAll(tokens.transport),
+    registry,
+    observer,
+    clock,
+    newSessionId: () => newId('s'),
+    limits: config.limits,
+  });
+  const hostKeys = loadOrCreateHostKeys(hostKeyFolder(config));
+  const server = new SshServer({
+    gateway: serveGit,
+    observer,
+    clock,
+    hostKeys,
+    newConnectionId: () => newId('c'),
+    ...(config.loginName === undefined ? {} : { enforcedLogin: config.loginName }),
+  });
+  const lifecycles = container.getAll(tokens.lifecycle);
+  return { server, serveGit, registry, observer, clock, hostKeys, sandbox: choice.sandbox.name, lifecycles };
+}
+
+export function hostKeyFolder(config: Config): string {
+  return join(config.dataFolder, 'host-keys');
+}
+
+/** The platform alone, for commands that manage it; they work while the server runs. */
+export function openPlatform(config: Config): { readonly platform: EmbeddedPlatform; readonly db: Database } {
+  makeDataFolder(config);
+  const db = openDatabase(join(config.dataFolder, 'gitmouth.db'));
+  return { platform: new EmbeddedPlatform(db), db };
+}
+
+/** The platform with its repositories, for commands that make and destroy apps. */
+export async function openAppKeeper(config: Config): Promise<{ readonly keeper: AppKeeper; readonly db: Database }> {
+  const { sandbox } = await chooseSandboxFor(config);
+  const { platform, db } = openPlatform(config);
+  const locks = new EmbeddedLocks(db, new SystemClock());
+  return { keeper: new AppKeeper(platform.apps, repositoriesOf(config, sandbox), locks), db };
+}
+
+/** @throws Error, in words for the operator, when dynos can't run here the way the configuration asks. */
+export function chooseSandboxFor(config: Config): Promise<SandboxChoice> {
+  return chooseSandbox(
+    config.sandbox,
+    isLoopback(config.listen.host),
+    (name) => makeSandbox(config, name),
+    (sandbox) => probeSandbox({ sandbox, dataFolder: config.dataFolder, ...runAs(config), ...operatorHooks(config) }),
+  );
+}
+
+function systemModule(config: Config): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind(tokens.clock).toResolvedValue(() => new SystemClock());
+    bind(tokens.observer).toResolvedValue(() => {
+      const { format, level } = config.log;
+      const isTerminal = process.stdout.isTTY;
+      const chosen = format === 'auto' ? (isTerminal ? 'text' : 'json') : format;
+      return new LogObserver({ format: chosen, level, colors: isTerminal });
+    });
+  });
+}
+
+/** The embedded platform: everything in the data folder, dynos as processes of this machine. */
+function embeddedModule(config: Config, sandbox: Sandbox): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    const { platform, db } = openPlatform(config);
+    const repositories = repositoriesOf(config, sandbox);
+    bind(tokens.authenticator).toResolvedValue(() => new EmbeddedAuthenticator(db));
+    bind(tokens.accessControl).toResolvedValue(() => new EmbeddedAccessControl(db, config.creation));
+    bind(tokens.locks).toResolvedValue((clock) => new EmbeddedLocks(db, clock), [tokens.clock]);
+    bind(tokens.provisioner).toResolvedValue(
+      (locks) => {
+        const keeper = new AppKeeper(platform.apps, repositories, locks);
+        return new EmbeddedProvisioner(platform.apps, repositories, keeper, config.creation.limit);
+      },
+      [tokens.locks],
+    );
+    bind(tokens.transport).toResolvedValue(
+      () => new ProcessTransport({ sandbox, graceMs: config.limits.terminateGraceMs, ...operatorHooks(config) }),
+    );
+    const registry = new EmbeddedSessionRegistry(db);
+    bind(tokens.registry).toConstantValue(registry);
+    bind(tokens.lifecycle).toResolvedValue(
+      (locks, observer) => ({
+        prepare: async () => {
+          const problems = await new AppKeeper(platform.apps, repositories, locks).recover();
+          for (const { app, error } of problems) {
+            observer.record({
+              type: 'problem',
+              message: `after an earlier stop, '${app}' could not be put right`,
+              error,
+            });
+          }
+        },
+        close: () => {
+          registry.close();
+          db.close();
+        },
+      }),
+      [tokens.locks, tokens.observer],
+    );
+  });
+}
+
+function repositoriesOf(config: Config, sandbox: Sandbox): Repositories {
+  const owner = runAs(config).runAs;
+  return new Repositories({
+    folder: join(config.dataFolder, 'repositories'),
+    settings: { maxPackBytes: config.maxPackBytes },
+    run: runInSandbox(sandbox),
+    runLong: runInSandbox(sandbox, LONG_JOB_MS),
+    ...(owner === undefined ? {} : { owner }),
+  });
+}
+
+function makeSandbox(config: Config, name: Sandbox['name']): Sandbox {
+  const common = { limits: config.dynoLimits, ...runAs(config) };
+  if (name === 'none') return new UnsandboxedSandbox(common);
+  const network = config.dynoNetwork ? 'shared' : 'none';
+  return new BubblewrapSandbox({ ...common, network, configFile: writeRepositoryConfig(config) });
+}
+
+/** Only root can, and must, run dynos as somebody else. */
+function runAs(config: Config): { readonly runAs?: HostUser } {
+  return process.getuid?.() === 0 ? { runAs: config.dynoUser } : {};
+}
+
+function operatorHooks(config: Config): { readonly operatorHooks?: string } {
+  return config.hooksFolder === undefined ? {} : { operatorHooks: config.hooksFolder };
+}
+
+/** Passable for the dynos' user where that is not ours; listed by nobody else. */
+function makeDataFolder({ dataFolder }: Config): void {
+  mkdirSync(dataFolder, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+}
+
+/** What every dyno sees as its repository's config: a file of ours, out of reach of any hook. */
+function writeRepositoryConfig(config: Config): string {
+  const folder = join(config.dataFolder, 'dyno');
+  const file = join(folder, 'repository-config');
+  const text = repositoryConfig({ maxPackBytes: config.maxPackBytes });
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return file;
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  // Renamed into place: dynos of a server that runs already keep the file they have open.
+  writeFileSync(`${file}.new`, text, { mode: 0o644 });
+  renameSync(`${file}.new`, file);
+  return file;
+}

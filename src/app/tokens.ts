@@ -1,0 +1,35 @@
+import type { ServiceIdentifier } from 'inversify';
+import type { AccessControl } from '../ports/access-control.js';
+import type { Authenticator } from '../ports/authenticator.js';
+import type { Clock } from '../ports/clock.js';
+import type { Observer } from '../ports/observer.js';
+import type { Provisioner } from '../ports/provisioner.js';
+import type { RepositoryLocks } from '../ports/repository-locks.js';
+import type { SessionRegistry } from '../ports/session-registry.js';
+import type { Transport } from '../ports/transport.js';
+
+/** Something that must be made ready before the first request, and be let go of after the last. */
+export interface Lifecycle {
+  /** Rejects when a start makes no sense; the message says what to do. */
+  prepare(): Promise<void>;
+  close(): void;
+}
+
+function token<T>(name: string): ServiceIdentifier<T> {
+  return Symbol.for(`gitmouth.${name}`);
+}
+
+/** What a module of your own may rebind (`rebind(tokens.authenticator).toConstantValue(…)`). */
+export const tokens = {
+  authenticator: token<Authenticator>('authenticator'),
+  accessControl: token<AccessControl>('access-control'),
+  locks: token<RepositoryLocks>('repository-locks'),
+  provisioner: token<Provisioner>('provisioner'),
+  /** Bound once for each kind of link; bind another to add one. */
+  transport: token<Transport>('transport'),
+  registry: token<SessionRegistry>('session-registry'),
+  observer: token<Observer>('observer'),
+  clock: token<Clock>('clock'),
+  /** Bound any number of times. */
+  lifecycle: token<Lifecycle>('lifecycle'),
+} as const;

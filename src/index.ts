@@ -1,0 +1,28 @@
+/** The public surface: a gateway for programs that embed one, and what an adapter of one's own is written against. */
+export { createGateway, type Gateway } from './app/gateway.js';
+export { readConfig, ConfigError, type Config } from './app/config.js';
+export { tokens, type Lifecycle } from './app/tokens.js';
+export type * from './domain/access-policy.js';
+export type * from './domain/dyno.js';
+export type * from './domain/dyno-policy.js';
+export type * from './domain/events.js';
+export { Fault, isFault, type FaultCode, type Stage } from './domain/fault.js';
+export type * from './domain/git-request.js';
+export type * from './domain/grant.js';
+export type * from './domain/lock-policy.js';
+export type * from './domain/public-key.js';
+export { isRefusal, type Refusal } from './domain/refusal.js';
+export { Departure, type EndReason } from './domain/session-end.js';
+export type * from './domain/session.js';
+export type * from './domain/user.js';
+export type { Outcome, Verdict } from './domain/verdict.js';
+export type * from './ports/access-control.js';
+export type * from './ports/authenticator.js';
+export type * from './ports/client-channel.js';
+export type * from './ports/clock.js';
+export type * from './ports/git-gateway.js';
+export type * from './ports/observer.js';
+export type * from './ports/provisioner.js';
+export type * from './ports/repository-locks.js';
+export type * from './ports/session-registry.js';
+export type * from './ports/transport.js';
