@@ -11,7 +11,7 @@ const POLL_MS = 20;
 const TRANSIENT = new Set(['Immediate', 'TickObject']);
 
 /**
- * @typedef {Map<string, number>} Holdings how many of each thing: `socket or timer 'Timeout'`, `open file /x`, …
+ * @typedef {Map<string, number>} Holdings how many of each thing: `resource Timeout`, `open file /x`, …
  */
 
 /** @returns {Holdings} */

@@ -20,6 +20,7 @@ const PROGRAMS = {
     probe: ['bwrap', '--unshare-all', '--disable-userns', '--unshare-user', '--ro-bind', '/', '/', 'true'],
   },
   prlimit: answering('prlimit', '--version', 'util-linux'),
+  setpriv: answering('setpriv', '--version', 'util-linux'),
   git: answering('git'),
   'git-lfs': answering('git-lfs'),
   ssh: answering('ssh', '-V', 'openssh-client'),
