@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import type { AppKeeper } from '../../adapters/embedded/app-keeper.js';
 import { openAppKeeper } from '../container.js';
 import { day, json, table, terminal } from './output.js';
-import type { Configure, WithPlatform } from './program.js';
+import type { Configure, WithPlatform } from './context.js';
 
 /** `app …`: what can be pushed to, and by whom. */
 export function addAppCommands(program: Command, configure: Configure, withPlatform: WithPlatform): void {

@@ -9,7 +9,7 @@ import { checkInternals, hasNativeBinding } from '../../adapters/ssh2/internals.
 import type { Config } from '../config.js';
 import { chooseSandboxFor, hostKeyFolder, openPlatform } from '../container.js';
 import { json, terminal } from './output.js';
-import type { Configure } from './program.js';
+import type { Configure } from './context.js';
 
 export interface Finding {
   readonly check: string;

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { loadHostKeys } from '../../adapters/ssh2/host-keys.js';
 import { hostKeyFolder } from '../container.js';
 import { json, terminal } from './output.js';
-import type { Configure } from './program.js';
+import type { Configure } from './context.js';
 
 /** `hostkey …`: what clients check the server by. */
 export function addHostKeyCommand(program: Command, configure: Configure): void {

@@ -1,23 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import type { EmbeddedPlatform } from '../../adapters/embedded/platform.js';
 import { isFault } from '../../domain/fault.js';
-import { ConfigError, readConfig, type Config } from '../config.js';
+import { ConfigError, readConfig } from '../config.js';
 import { openPlatform } from '../container.js';
 import { addAppCommands } from './apps.js';
+import type { Configure, WithPlatform } from './context.js';
 import { addDoctorCommand } from './doctor.js';
 import { addHostKeyCommand } from './host-keys.js';
 import { terminal } from './output.js';
 import { addServeCommand } from './serve.js';
 import { addUserCommands } from './users.js';
-
-/** The configuration as the command at hand sees it: what its options gave goes before the environment. */
-export type Configure = (listen?: string) => Config;
-
-/** Runs an action on the platform's database, and closes it. */
-export type WithPlatform = (
-  action: (platform: EmbeddedPlatform, transaction: (work: () => void) => void) => void,
-) => void;
 
 const EXIT_PROBLEM = 1;
 

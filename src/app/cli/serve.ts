@@ -6,7 +6,7 @@ import { hostKeyFolder, openPlatform } from '../container.js';
 import { createGateway, type Gateway } from '../gateway.js';
 import { makeFirstUser } from './first-user.js';
 import { terminal } from './output.js';
-import type { Configure } from './program.js';
+import type { Configure } from './context.js';
 
 /** After a second signal, how long the end may take before the process goes without it. */
 const HURRY_MS = 1_000;

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { readKeyLine } from '../../adapters/ssh2/public-keys.js';
 import type { PublicKey } from '../../domain/public-key.js';
 import { printable } from '../../domain/words/printable.js';
-import type { WithPlatform } from './program.js';
+import type { WithPlatform } from './context.js';
 import { day, json, table, terminal } from './output.js';
 
 interface ReadKey {
