@@ -63,7 +63,7 @@ export async function createContainer(config: Config, modules: readonly Containe
   const registry = container.get(tokens.registry);
   if (choice.warning !== undefined) observer.record({ type: 'problem', message: choice.warning });
   const serveGit = new ServeGit({
-    lookups: new KeyLookups(container.get(tokens.authenticator), config.limits.lookupCacheMs),
+    lookups: new KeyLookups(container.get(tokens.authenticator), config.limits.lookupCacheMs, clock),
     accessControl: container.get(tokens.accessControl),
     locks: container.get(tokens.locks),
     provisioner: container.get(tokens.provisioner),
@@ -170,7 +170,8 @@ function embeddedModule(config: Config, sandbox: Sandbox): ContainerModule {
   });
 }
 
-function repositoriesOf(config: Config, sandbox: Sandbox): Repositories {
+function repositoriesOf(config: Config, dynoSandbox: Sandbox): Repositories {
+  const sandbox = makeJobSandbox(config, dynoSandbox.name);
   const owner = runAs(config).runAs;
   return new Repositories({
     folder: join(config.dataFolder, 'repositories'),
@@ -186,6 +187,12 @@ function makeSandbox(config: Config, name: Sandbox['name']): Sandbox {
   if (name === 'none') return new UnsandboxedSandbox(common);
   const network = config.dynoNetwork ? 'shared' : 'none';
   return new BubblewrapSandbox({ ...common, network, configFile: writeRepositoryConfig(config) });
+}
+
+/** As dynos' own, but with the repository's own config in its place, so that it can be put right. */
+function makeJobSandbox(config: Config, name: Sandbox['name']): Sandbox {
+  const common = { limits: config.dynoLimits, ...runAs(config) };
+  return name === 'none' ? new UnsandboxedSandbox(common) : new BubblewrapSandbox({ ...common, network: 'none' });
 }
 
 /** Only root can, and must, run dynos as somebody else. */

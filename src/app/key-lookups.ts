@@ -3,6 +3,7 @@ import type { PublicKey } from '../domain/public-key.js';
 import { isRefusal, type Refusal } from '../domain/refusal.js';
 import type { User } from '../domain/user.js';
 import type { Authenticator } from '../ports/authenticator.js';
+import type { Clock } from '../ports/clock.js';
 
 /** So many different keys in a few seconds are no crowd of users any more. */
 const MAX_CACHED = 10_000;
@@ -21,9 +22,10 @@ export class KeyLookups {
   readonly #users: LRUCache<string, User> | undefined;
   readonly #sources = new Map<string, { running: number; waiting: (() => void)[] }>();
 
-  constructor(authenticator: Authenticator, cacheMs: number) {
+  constructor(authenticator: Authenticator, cacheMs: number, clock: Clock) {
     this.#authenticator = authenticator;
-    this.#users = cacheMs > 0 ? new LRUCache({ max: MAX_CACHED, ttl: cacheMs }) : undefined;
+    const byClock = { ttl: cacheMs, ttlResolution: 0, perf: clock };
+    this.#users = cacheMs > 0 ? new LRUCache({ max: MAX_CACHED, ...byClock }) : undefined;
   }
 
   /** @throws Fault (stage `identify`). */
@@ -33,7 +35,7 @@ export class KeyLookups {
 
   /** As `identify`, but never from what is remembered. */
   async identifyAnew(key: PublicKey, address: string, signal: AbortSignal): Promise<User | Refusal> {
-    await this.#enter(address);
+    await this.#enter(address, signal);
     try {
       signal.throwIfAborted();
       const answer = await this.#authenticator.identify(key, address, signal);
@@ -45,11 +47,27 @@ export class KeyLookups {
     }
   }
 
-  async #enter(address: string): Promise<void> {
+  /** Rejects with the signal's reason, having left the queue, when that aborts before its turn. */
+  async #enter(address: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     const source = this.#sources.get(address) ?? { running: 0, waiting: [] };
     this.#sources.set(address, source);
-    if (source.running >= LOOKUPS_PER_SOURCE) await new Promise<void>((resolve) => source.waiting.push(resolve));
-    else source.running += 1;
+    if (source.running < LOOKUPS_PER_SOURCE) {
+      source.running += 1;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const turn = () => {
+        signal.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        source.waiting.splice(source.waiting.indexOf(turn), 1);
+        reject(signal.reason as Error);
+      };
+      source.waiting.push(turn);
+      signal.addEventListener('abort', giveUp, { once: true });
+    });
   }
 
   /** The place goes straight to who waits first. */
