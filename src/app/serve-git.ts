@@ -19,7 +19,7 @@ import type { Observer } from '../ports/observer.js';
 import type { Provisioner } from '../ports/provisioner.js';
 import type { Lease, RepositoryLocks } from '../ports/repository-locks.js';
 import type { LiveConnection, SessionRegistry } from '../ports/session-registry.js';
-import type { Transport } from '../ports/transport.js';
+import type { DynoSession, Transport } from '../ports/transport.js';
 import { bridge, heldBytes } from './bridge.js';
 import type { KeyLookups } from './key-lookups.js';
 import { faultFacts, SessionRecord } from './session-record.js';
@@ -46,6 +46,8 @@ interface Run {
   readonly record: SessionRecord;
   /** Aborts, with a Departure, when the client leaves or the session must end. */
   readonly control: AbortController;
+  /** The dyno's end, once there is one. */
+  opened?: DynoSession;
 }
 
 /** The one use case: authorise, lock, provision, connect, join, and give everything back. */
@@ -123,14 +125,39 @@ export class ServeGit implements GitGateway {
   }
 
   async #serveRequest(run: Run): Promise<Outcome> {
-    const { session, channel, record, control } = run;
+    const { session, record, control } = run;
     const { request, caller } = session;
     const grant = await record.timed('authorize', () =>
       this.#parts.accessControl.authorize(caller, request, control.signal),
     );
     if (isRefusal(grant)) return refused(grant);
+    const listed = this.#list(run, grant);
+    try {
+      return await this.#serveGranted(run, grant);
+    } finally {
+      listed.remove();
+    }
+  }
+
+  /** From here on it is running: told of a drain, and shown to whoever lists sessions. */
+  #list(run: Run, grant: Grant): { remove(): void } {
+    const { session, channel, live } = run;
+    return live.addSession({
+      id: session.id,
+      app: grant.app,
+      service: session.request.service,
+      since: this.#parts.clock.now(),
+      notice: (words) => {
+        if (!channel.stderr.destroyed && !channel.stderr.writableNeedDrain) channel.stderr.write(words);
+      },
+      heldBytes: () => (run.opened === undefined ? channel.heldBytes() : heldBytes(channel, run.opened)),
+    });
+  }
+
+  async #serveGranted(run: Run, grant: Grant): Promise<Outcome> {
+    const { session, channel, record, control } = run;
     if (grant.notice !== undefined) channel.stderr.write(grant.notice);
-    if (!needsLock(request.service)) return this.#inDyno(run, grant, undefined);
+    if (!needsLock(session.request.service)) return this.#inDyno(run, grant, undefined);
 
     const lease = await record.timed('lock', () => this.#lock(run, grant));
     if (isRefusal(lease)) return refused(lease);
@@ -188,25 +215,15 @@ export class ServeGit implements GitGateway {
   }
 
   async #runIn(dyno: Dyno, run: Run): Promise<Outcome> {
-    const { session, channel, live, record, control } = run;
+    const { channel, record, control } = run;
     const transport = this.#transportFor(dyno.link);
     const opened = await record.timed('connect', () => transport.open(dyno, control.signal));
-    const listed = live.addSession({
-      id: session.id,
-      app: session.request.app,
-      service: session.request.service,
-      since: this.#parts.clock.now(),
-      notice: (words) => {
-        if (!channel.stderr.destroyed && !channel.stderr.writableNeedDrain) channel.stderr.write(words);
-      },
-      heldBytes: () => heldBytes(channel, opened),
-    });
+    run.opened = opened;
     try {
       const exit = await record.timed('run', () => bridge(channel, opened, record.traffic, control.signal));
       return { kind: 'ran', exit };
     } finally {
       await opened.close();
-      listed.remove();
     }
   }
 
