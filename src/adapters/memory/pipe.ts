@@ -1,0 +1,44 @@
+import { Readable, Writable } from 'node:stream';
+
+/**
+ * Two ends like those of an operating system's pipe: a write is taken once the reader has room; a reader whose writer
+ * has gone reads what was taken and then the end; a writer whose reader has gone writes in vain.
+ */
+export function pipe(): { readonly writable: Writable; readonly readable: Readable } {
+  let taken: (() => void) | undefined;
+  const take = () => {
+    const done = taken;
+    taken = undefined;
+    done?.();
+  };
+  const readable = new Readable({
+    read: take,
+    destroy(error, done) {
+      writable.destroy();
+      take();
+      done(error);
+    },
+  });
+  const writable = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      // By way of the event loop, or an endless writer and a willing reader would keep everybody else from running.
+      if (readable.push(chunk)) setImmediate(done);
+      else taken = done;
+    },
+    destroy(error, done) {
+      if (!readable.destroyed && !readable.readableEnded) readable.push(null);
+      take();
+      done(error);
+    },
+    final(done) {
+      readable.push(null);
+      done();
+    },
+  });
+  return { writable, readable };
+}
+
+/** Bytes held between the ends. */
+export function heldBytes({ writable, readable }: ReturnType<typeof pipe>): number {
+  return writable.writableLength + readable.readableLength;
+}
