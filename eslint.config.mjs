@@ -13,7 +13,9 @@ const DECODERS = [
   'src/domain/git-request.ts',
   'src/adapters/ssh2/internals.ts',
   'src/adapters/ssh2/session.ts',
+  'src/adapters/ssh2/agent-keys.ts',
   'src/app/config.ts',
+  'src/app/cli/program.ts',
 ];
 
 /** Any way to import a value of ssh2 by name. */
@@ -70,6 +72,12 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
       // A port's promise is asynchronous whether or not one adapter has anything to wait for.
       '@typescript-eslint/require-await': 'off',
+      // The reason of an abort is passed on as it is, whatever it is.
+      '@typescript-eslint/only-throw-error': ['error', { allowThrowingAny: true, allowThrowingUnknown: true }],
+      '@typescript-eslint/prefer-promise-reject-errors': [
+        'error',
+        { allowThrowingAny: true, allowThrowingUnknown: true },
+      ],
       // Numbers read well in a template.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
     },

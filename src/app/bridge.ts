@@ -65,7 +65,7 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   let abort = () => undefined as void;
   const aborted = new Promise<never>((_resolve, reject) => {
     abort = () => {
-      reject(signal.reason as Error);
+      reject(signal.reason);
     };
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });

@@ -63,7 +63,7 @@ export class KeyLookups {
       };
       const giveUp = () => {
         source.waiting.splice(source.waiting.indexOf(turn), 1);
-        reject(signal.reason as Error);
+        reject(signal.reason);
       };
       source.waiting.push(turn);
       signal.addEventListener('abort', giveUp, { once: true });

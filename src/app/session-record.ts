@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { DomainEvent, FaultFacts, Phase } from '../domain/events.js';
 import { isFault } from '../domain/fault.js';
 import type { GitRequest } from '../domain/git-request.js';
@@ -62,11 +63,11 @@ export function faultFacts(error: unknown): FaultFacts {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { code: 'GM_BUG', stage: 'unknown', message: text };
   }
-  const cause = error.cause instanceof Error ? error.cause.message : error.cause;
+  const { cause } = error;
   return {
     code: error.code,
     stage: error.stage,
     message: error.message,
-    ...(cause === undefined ? {} : { cause: String(cause) }),
+    ...(cause === undefined ? {} : { cause: cause instanceof Error ? cause.message : inspect(cause) }),
   };
 }

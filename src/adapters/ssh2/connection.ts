@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { ClientInfo, Connection as Ssh2Connection } from 'ssh2';
 import { acceptedSignatureAlgorithms } from '../../domain/public-key.js';
 import { isFault } from '../../domain/fault.js';
@@ -168,8 +169,9 @@ export class SshConnection {
     if (this.#gone.signal.aborted) return;
     if (!isFault(error)) this.#problem('log-in failed by a bug', error);
     else {
-      const cause = error.cause === undefined ? {} : { cause: String(error.cause) };
-      const fault = { code: error.code, stage: error.stage, message: error.message, ...cause };
+      const { code, stage, message, cause } = error;
+      const why = cause === undefined ? {} : { cause: cause instanceof Error ? cause.message : inspect(cause) };
+      const fault = { code, stage, message, ...why };
       this.#options.observer.record({ type: 'fault', fault, connection: this.#facts.id });
     }
     const words = identifyFaultBanner(this.#facts.id);

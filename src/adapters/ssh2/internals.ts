@@ -5,7 +5,8 @@
  */
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
-import ssh2, { type Connection as Ssh2Connection, type ServerChannel, type Session as Ssh2Session } from 'ssh2';
+import type ssh2 from 'ssh2';
+import { type Connection as Ssh2Connection, type ServerChannel, type Session as Ssh2Session } from 'ssh2';
 
 const TESTED_VERSION = '1.17.0';
 

@@ -27,7 +27,7 @@ export class LogObserver implements Observer {
       options.format === 'json'
         ? target
         : pretty({
-            destination: target as unknown as NodeJS.WritableStream,
+            destination: target,
             sync: true,
             colorize: options.colors === true,
             translateTime: 'SYS:yyyy-mm-dd HH:MM:ss',
@@ -72,8 +72,8 @@ function sentence(event: DomainEvent): string {
 }
 
 /** The event with every text made printable, at any depth, and errors as text. */
-function escaped(value: unknown): object {
-  return (value !== null && typeof value === 'object' ? escapedValue(value) : {}) as object;
+function escaped(value: object): object {
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, escapedValue(inner)]));
 }
 
 function escapedValue(value: unknown): unknown {
@@ -81,5 +81,5 @@ function escapedValue(value: unknown): unknown {
   if (value instanceof Error) return printable(value.stack ?? value.message, MAX_TEXT);
   if (Array.isArray(value)) return value.map(escapedValue);
   if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, escapedValue(inner)]));
+  return escaped(value);
 }
