@@ -1,0 +1,269 @@
+/** The use case with a memory adapter behind every port, a clock in the tester's hand, and a journal of who was called. */
+import { getEventListeners } from 'node:events';
+import { expect } from '@jest/globals';
+import {
+  MemoryAccessControl,
+  MemoryAuthenticator,
+  MemoryClientChannel,
+  MemoryClock,
+  MemoryObserver,
+  MemoryPlatform,
+  MemoryProvisioner,
+  MemoryRepositoryLocks,
+  MemorySessionRegistry,
+  MemoryTransport,
+  type MemoryClient,
+  type MemoryCommand,
+} from '../../src/adapters/memory/index.js';
+import { KeyLookups } from '../../src/app/key-lookups.js';
+import { ServeGit } from '../../src/app/serve-git.js';
+import type { Dyno } from '../../src/domain/dyno.js';
+import type { Grant } from '../../src/domain/grant.js';
+import { isRefusal } from '../../src/domain/refusal.js';
+import { DEFAULT_TIME_LIMITS, type TimeLimits } from '../../src/domain/time-limits.js';
+import type { Verdict } from '../../src/domain/verdict.js';
+import type { AccessControl } from '../../src/ports/access-control.js';
+import type { ClientChannel } from '../../src/ports/client-channel.js';
+import type { Ask } from '../../src/ports/git-gateway.js';
+import type { Provisioner } from '../../src/ports/provisioner.js';
+import type { Lease, RepositoryLocks } from '../../src/ports/repository-locks.js';
+import type { LiveConnection } from '../../src/ports/session-registry.js';
+import type { DynoSession, Transport } from '../../src/ports/transport.js';
+import { within } from '../contracts/contract.js';
+import { sampleCaller, sampleKey } from '../contracts/samples.js';
+
+/** Something a test has happen inside a call, before it is answered. */
+export type Interlude = () => Promise<void> | void;
+
+export type Call = 'authorize' | 'acquire' | 'provision' | 'open' | 'run' | 'close' | 'release';
+
+/** What a client saw of its session, and its end. */
+export class Visit {
+  readonly client: MemoryClient;
+  stdout = Buffer.alloc(0);
+  stderr = '';
+
+  constructor(
+    readonly channel: ClientChannel,
+    client: MemoryClient,
+    readonly live: LiveConnection,
+    readonly served: Promise<void>,
+  ) {
+    this.client = client;
+    client.stdout.on('data', (chunk: Buffer) => (this.stdout = Buffer.concat([this.stdout, chunk])));
+    client.stderr.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
+    for (const stream of [client.stdin, client.stdout, client.stderr]) stream.on('error', () => undefined);
+  }
+
+  /** How it came out, once everything was given back. */
+  async exit(): Promise<Verdict['exit'] | undefined> {
+    await within(this.served, 'the session to be served');
+    return within(this.client.exit, 'the verdict');
+  }
+}
+
+export class MemoryHouse {
+  readonly journal: string[] = [];
+  readonly clock = new MemoryClock();
+  readonly platform = new MemoryPlatform();
+  readonly key = sampleKey();
+  readonly authenticator = new MemoryAuthenticator(this.platform);
+  readonly access = new MemoryAccessControl(this.platform);
+  readonly locks = new MemoryRepositoryLocks(this.clock);
+  readonly provisioner = new MemoryProvisioner();
+  readonly registry = new MemorySessionRegistry(this.platform);
+  readonly observer = new MemoryObserver();
+  readonly transport: MemoryTransport;
+  readonly serveGit: ServeGit;
+  /** What the dyno runs. */
+  command: MemoryCommand = async () => 0;
+  /** Put before the answer of a call; throwing is the call's failure. */
+  readonly before: Partial<Record<Call, Interlude>> = {};
+  /** Put over the grant that access control gives. */
+  grantMore: Partial<Grant> = {};
+  /** A link of another kind than the memory transport serves. */
+  linkKind: 'memory' | 'process' = 'memory';
+  #sessions = 0;
+
+  constructor(limits: Partial<TimeLimits> = {}) {
+    this.platform.register('alice', this.key);
+    this.platform.createApp('shop', 'alice');
+    this.transport = new MemoryTransport(() => (process) => this.command(process), this.clock);
+    const allLimits = { ...DEFAULT_TIME_LIMITS, ...limits };
+    this.serveGit = new ServeGit({
+      lookups: new KeyLookups(this.authenticator, allLimits.lookupCacheMs, this.clock),
+      accessControl: this.#accessControl(),
+      locks: this.#repositoryLocks(),
+      provisioner: this.#dynoProvisioner(),
+      transports: [this.#dynoTransport()],
+      registry: this.registry,
+      observer: {
+        record: (event) => {
+          this.journal.push(event.type);
+          this.observer.record(event);
+        },
+      },
+      clock: this.clock,
+      newSessionId: () => `s-${++this.#sessions}`,
+      limits: allLimits,
+    });
+  }
+
+  connect(user = 'alice', key = this.key): LiveConnection {
+    return this.serveGit.admit(sampleCaller(user, key));
+  }
+
+  visit(ask: Ask, live: LiveConnection = this.connect()): Visit {
+    const channel = new NotedChannel((call) => this.journal.push(call));
+    return new Visit(channel, channel.client, live, this.serveGit.serve(live, ask, channel));
+  }
+
+  push(app = 'shop', live?: LiveConnection): Visit {
+    return this.visit(command(`git-receive-pack '${app}.git'`), live);
+  }
+
+  fetch(app = 'shop', live?: LiveConnection): Visit {
+    return this.visit(command(`git-upload-pack '${app}.git'`), live);
+  }
+
+  /** The one `session-ended` of a house with one session. */
+  get ended() {
+    const [only, ...more] = this.observer.ofType('session-ended');
+    expect(more).toEqual([]);
+    if (only === undefined) throw new Error('no session has ended');
+    return only;
+  }
+
+  /** After every session: each dyno given back once, no lock, no process, no timer, no listener. */
+  expectNothingHeld(...visits: Visit[]): void {
+    expect(this.locks.held()).toEqual([]);
+    expect(this.provisioner.held()).toEqual([]);
+    expect(this.journal.filter((call) => call.startsWith('release '))).toHaveLength(this.provisioner.provisions.length);
+    expect(this.transport.running()).toEqual([]);
+    expect(this.registry.connections().flatMap((live) => live.sessions())).toEqual([]);
+    expect(this.clock.sleeping).toBe(0);
+    for (const { channel, live } of visits) {
+      expect(getEventListeners(channel.gone, 'abort')).toEqual([]);
+      expect(getEventListeners(live.ended, 'abort')).toEqual([]);
+    }
+    const finished = this.journal.filter((call) => call === 'finish').length;
+    expect(this.observer.ofType('session-ended')).toHaveLength(finished);
+  }
+
+  #accessControl(): AccessControl {
+    return {
+      authorize: async (caller, request, signal) => {
+        this.journal.push('authorize');
+        await this.before.authorize?.();
+        const answer = await this.access.authorize(caller, request, signal);
+        return isRefusal(answer) ? answer : { ...answer, ...this.grantMore };
+      },
+    };
+  }
+
+  #repositoryLocks(): RepositoryLocks {
+    return {
+      acquire: async (...asked) => {
+        this.journal.push('acquire');
+        await this.before.acquire?.();
+        const lease = await this.locks.acquire(...asked);
+        return isRefusal(lease) ? lease : this.#noted(lease);
+      },
+    };
+  }
+
+  #noted(lease: Lease): Lease {
+    return {
+      app: lease.app,
+      token: lease.token,
+      lost: lease.lost,
+      release: async () => {
+        this.journal.push('lease given back');
+        expect(getEventListeners(lease.lost, 'abort')).toEqual([]);
+        await lease.release();
+      },
+    };
+  }
+
+  #dynoProvisioner(): Provisioner {
+    return {
+      provision: async (...asked) => {
+        this.journal.push('provision');
+        await this.before.provision?.();
+        const dyno = await this.provisioner.provision(...asked);
+        if (isRefusal(dyno) || this.linkKind === 'memory') return dyno;
+        const plan = { service: asked[0].access === 'write' ? 'git-receive-pack' : 'git-upload-pack', access: 'read' };
+        return { ...dyno, link: { kind: 'process', repository: '/', plan } } as Dyno;
+      },
+      release: async (dyno, outcome) => {
+        this.journal.push(`release while ${this.locks.held().length} held`);
+        await this.before.release?.();
+        await this.provisioner.release(dyno, outcome);
+      },
+    };
+  }
+
+  #dynoTransport(): Transport {
+    const { kind, capabilities } = this.transport;
+    return {
+      kind,
+      capabilities,
+      open: async (dyno, signal) => {
+        this.journal.push('open');
+        await this.before.open?.();
+        return this.#opened(await this.transport.open(dyno, signal));
+      },
+    };
+  }
+
+  #opened(session: DynoSession): DynoSession {
+    const { stdin, stdout, stderr } = session;
+    const exit = (async () => {
+      await this.before.run?.();
+      return session.exit;
+    })();
+    exit.catch(() => undefined);
+    return {
+      ...{ stdin, stdout, stderr, exit },
+      signal: (name) => {
+        session.signal(name);
+      },
+      close: async () => {
+        await session.close();
+        await this.before.close?.();
+        this.journal.push('close');
+      },
+    };
+  }
+}
+
+class NotedChannel extends MemoryClientChannel {
+  readonly #note: (call: string) => void;
+
+  constructor(note: (call: string) => void) {
+    super();
+    this.#note = note;
+  }
+
+  override finish(verdict: Verdict): Promise<void> {
+    this.#note('finish');
+    return super.finish(verdict);
+  }
+}
+
+export function command(text: string, gitProtocol?: string): Ask {
+  return { kind: 'command', command: text, ...(gitProtocol === undefined ? {} : { gitProtocol }) };
+}
+
+/** A gate that a call waits at until it is opened. */
+export function gate(): { readonly reached: Promise<void>; readonly wait: Interlude; open(): void } {
+  let arrive: () => void = () => undefined;
+  let open: () => void = () => undefined;
+  const reached = new Promise<void>((resolve) => (arrive = resolve));
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  const wait = () => {
+    arrive();
+    return opened;
+  };
+  return { reached, wait, open: () => open() };
+}
