@@ -46,6 +46,16 @@ export class Apps {
    * @throws PlatformError `bad-name`, `no-such-user`, `app-exists`.
    */
   create(name: string, owner: string): void {
+    this.#db
+      .transaction(() => {
+        this.requireFree(name, owner);
+        this.#insertProvisional(name, owner);
+      })
+      .immediate();
+  }
+
+  /** @throws PlatformError `bad-name`, `no-such-user`, `app-exists`: what `create` would throw at this moment. */
+  requireFree(name: string, owner: string): void {
     if (!isNewAppName(name)) {
       throw new PlatformError(
         'bad-name',
@@ -53,15 +63,9 @@ export class Apps {
           "'-', and begins with a letter or digit.",
       );
     }
-    this.#db
-      .transaction(() => {
-        this.#users.require(owner);
-        const there = this.get(name);
-        if (there)
-          throw new PlatformError('app-exists', `There is an app '${name}' already, owned by '${there.owner}'.`);
-        this.#insertProvisional(name, owner);
-      })
-      .immediate();
+    this.#users.require(owner);
+    const there = this.get(name);
+    if (there) throw new PlatformError('app-exists', `There is an app '${name}' already, owned by '${there.owner}'.`);
   }
 
   /** App and owner in one step, for a push to an app that did not exist when it was authorized. */

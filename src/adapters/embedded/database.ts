@@ -1,5 +1,6 @@
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import SqliteDatabase from 'better-sqlite3';
+import { codeOf } from './error-code.js';
 import { PlatformError } from './platform-error.js';
 import { MIGRATIONS } from './schema.js';
 
@@ -38,13 +39,13 @@ function makePrivate(file: string): void {
   try {
     closeSync(openSync(file, 'wx', 0o600));
   } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
+    if (codeOf(error) !== 'EEXIST') throw error;
   }
   for (const path of [file, `${file}-wal`, `${file}-shm`]) {
     try {
       chmodSync(path, 0o600);
     } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw error;
+      if (codeOf(error) !== 'ENOENT') throw error;
     }
   }
 }
@@ -57,7 +58,7 @@ function useWriteAheadLog(db: Database): void {
       db.pragma('journal_mode = WAL');
       return;
     } catch (error) {
-      if (!hasCode(error, 'SQLITE_BUSY') || Date.now() > deadline) throw error;
+      if (codeOf(error) !== 'SQLITE_BUSY' || Date.now() > deadline) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
     }
   }
@@ -78,8 +79,4 @@ function migrate(db: Database, file: string): void {
     for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
     db.pragma(`user_version = ${MIGRATIONS.length}`);
   }).immediate();
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

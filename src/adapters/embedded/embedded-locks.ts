@@ -14,7 +14,7 @@ const POLL_MS = 100;
 /** One who asks, in the order of asking. */
 interface Turn {
   readonly holder: LockHolder;
-  wake(): void;
+  wake: () => void;
 }
 
 /** Leases in SQLite: fair among those who wait in this process, and kept from all other processes. */

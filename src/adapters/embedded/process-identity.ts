@@ -1,5 +1,6 @@
 /** Which process wrote a lease, precisely enough to tell later that it is dead. */
 import { readFileSync, readlinkSync } from 'node:fs';
+import { codeOf } from './error-code.js';
 
 export interface ProcessIdentity {
   /**
@@ -38,7 +39,7 @@ function isGone(pid: number): boolean {
     process.kill(pid, 0);
     return false;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
+    return codeOf(error) === 'ESRCH';
   }
 }
 

@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import type { Dyno } from '../../domain/dyno.js';
+import { planDyno } from '../../domain/dyno-policy.js';
+import { Fault, isFault, type Stage } from '../../domain/fault.js';
+import type { Grant } from '../../domain/grant.js';
+import { isRefusal, type Refusal } from '../../domain/refusal.js';
+import type { Session } from '../../domain/session.js';
+import type { Outcome } from '../../domain/verdict.js';
+import type { Provisioner } from '../../ports/provisioner.js';
+import type { Lease } from '../../ports/repository-locks.js';
+import type { AppKeeper } from './app-keeper.js';
+import type { AppRecord, Apps } from './apps.js';
+import { asking, isDatabaseError } from './asking.js';
+import type { Repositories } from './repositories.js';
+
+/** Dynos as processes on this machine, to be started by the transport: here their repository is made ready. */
+export class EmbeddedProvisioner implements Provisioner {
+  readonly #apps: Apps;
+  readonly #repositories: Repositories;
+  readonly #keeper: AppKeeper;
+  readonly #appLimit: number;
+  readonly #writers = new Map<string, { app: string; lease: Lease | undefined }>();
+
+  /** @param appLimit how many apps a user may own by pushing. */
+  constructor(apps: Apps, repositories: Repositories, keeper: AppKeeper, appLimit: number) {
+    this.#apps = apps;
+    this.#repositories = repositories;
+    this.#keeper = keeper;
+    this.#appLimit = appLimit;
+  }
+
+  async provision(
+    grant: Grant,
+    lease: Lease | undefined,
+    session: Session,
+    signal: AbortSignal,
+  ): Promise<Dyno | Refusal> {
+    signal.throwIfAborted();
+    try {
+      if (grant.creates) await this.#refuseForeign(grant.app);
+      const app = asking('provision', () => (grant.creates ? this.#claim(grant, session) : this.#find(grant, session)));
+      if (isRefusal(app)) return app;
+      await this.#makeReady(app, grant, signal);
+      return this.#dyno(app, grant, lease, session);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw faultOf(error, 'provision', grant.app);
+    }
+  }
+
+  async release(dyno: Dyno, _outcome: Outcome): Promise<void> {
+    const writer = this.#writers.get(dyno.id);
+    if (writer === undefined) return;
+    this.#writers.delete(dyno.id);
+    // Whoever has the lock now writes, and does this when they end.
+    if (writer.lease?.lost.aborted === true) return;
+    try {
+      await this.#keeper.conclude(writer.app);
+    } catch (error) {
+      throw faultOf(error, 'release', writer.app);
+    }
+  }
+
+  /** A database that was lost, say: another's repository must not come to belong to whoever pushes to its name. */
+  async #refuseForeign(app: string): Promise<void> {
+    if (asking('provision', () => this.#apps.get(app)) || !(await this.#repositories.exists(app))) return;
+    const path = this.#repositories.path(app);
+    throw new Fault('GM_REPOSITORY', 'provision', `${path} belongs to no app; move it away, or import it (app create)`);
+  }
+
+  /** The app of a push that found none when it was authorized. Under the lock, which may have taken a while. */
+  #claim({ app, access }: Grant, session: Session): AppRecord | Refusal {
+    const user = session.caller.user.name;
+    const answer = this.#apps.createOnPush(app, user, this.#appLimit);
+    if (answer === 'no-such-user') return { kind: 'key-removed' };
+    if (answer === 'too-many-apps') return { kind: 'too-many-apps', app, limit: this.#appLimit };
+    if (answer === 'created') return this.#apps.require(app);
+    return mayUse(answer, user, access) ? answer : noAccess(session);
+  }
+
+  /** Who waited long for the lock may find the app destroyed, or another's under the same name. */
+  #find({ app, access }: Grant, session: Session): AppRecord | Refusal {
+    const record = this.#apps.get(app);
+    return record && mayUse(record, session.caller.user.name, access) ? record : noAccess(session);
+  }
+
+  async #makeReady(app: AppRecord, grant: Grant, signal: AbortSignal): Promise<void> {
+    try {
+      if (app.provisional && !(await this.#repositories.exists(app.name))) await this.#repositories.create(app.name);
+      await this.#repositories.ensureSound(app.name, grant.access, app.branch, signal);
+      signal.throwIfAborted();
+    } catch (error) {
+      // The first error says more than one of taking back; what stays provisional is taken back at the next start.
+      if (app.provisional) await this.#keeper.conclude(app.name).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #dyno(app: AppRecord, grant: Grant, lease: Lease | undefined, session: Session): Dyno {
+    const id = randomUUID();
+    if (grant.access === 'write') this.#writers.set(id, { app: app.name, lease });
+    const { branch: _asGranted, ...rest } = grant;
+    const plan = planDyno(session, app.branch === undefined ? rest : { ...rest, branch: app.branch });
+    return { id, link: { kind: 'process', repository: this.#repositories.path(app.name), plan } };
+  }
+}
+
+function mayUse(app: AppRecord, user: string, access: 'read' | 'write'): boolean {
+  if (app.owner === user) return true;
+  const shared = app.shares.find((share) => share.user === user)?.access;
+  return shared === 'write' || (shared === 'read' && access === 'read');
+}
+
+function noAccess({ request }: Session): Refusal {
+  return { kind: 'no-access', app: request.app, service: request.service };
+}
+
+function faultOf(error: unknown, stage: Stage, app: string): Fault {
+  if (isFault(error) && error.stage === stage) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  const code = isFault(error) ? error.code : isDatabaseError(error) ? 'GM_UNAVAILABLE' : 'GM_REPOSITORY';
+  return new Fault(code, stage, `The repository of '${app}': ${said}`, { cause: error });
+}

@@ -1,0 +1,80 @@
+/** An embedded platform in a folder of its own, in the states that tests begin with. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { AppKeeper } from '../../../src/adapters/embedded/app-keeper.js';
+import { openDatabase, type Database } from '../../../src/adapters/embedded/database.js';
+import { EmbeddedLocks } from '../../../src/adapters/embedded/embedded-locks.js';
+import { EmbeddedPlatform } from '../../../src/adapters/embedded/platform.js';
+import { Repositories } from '../../../src/adapters/embedded/repositories.js';
+import type { RunInRepository } from '../../../src/adapters/embedded/repository-run.js';
+import type { PublicKey } from '../../../src/domain/public-key.js';
+import { temporaryFolder } from '../../support/temporary.js';
+import { ManualClock } from './manual-clock.js';
+import { unsandboxed } from './run-unsandboxed.js';
+
+export interface House {
+  readonly folder: string;
+  readonly file: string;
+  readonly db: Database;
+  readonly clock: ManualClock;
+  readonly platform: EmbeddedPlatform;
+  readonly locks: EmbeddedLocks;
+  readonly repositories: Repositories;
+  readonly keeper: AppKeeper;
+  close(): void;
+}
+
+export function openHouse(run: RunInRepository = unsandboxed(), folder = temporaryFolder('house')): House {
+  const file = join(folder, 'gitmouth.db');
+  const db = openDatabase(file);
+  const clock = new ManualClock();
+  const platform = new EmbeddedPlatform(db, clock);
+  const locks = new EmbeddedLocks(db, clock);
+  const repositories = new Repositories({
+    folder: join(folder, 'repositories'),
+    settings: { maxPackBytes: 0 },
+    run,
+  });
+  const keeper = new AppKeeper(platform.apps, repositories, locks);
+  return { folder, file, db, clock, platform, locks, repositories, keeper, close: () => db.close() };
+}
+
+/** Gives the user one more key; the first makes the user. */
+export function register({ platform }: House, user: string, key: PublicKey): void {
+  if (!platform.users.has(user)) platform.users.add(user);
+  platform.keys.add(user, key, `${user}@example`);
+}
+
+/** An app that stays, without a repository. */
+export function settledApp({ platform }: House, name: string, owner: string): void {
+  platform.apps.create(name, owner);
+  platform.apps.settle(name);
+}
+
+/** Git as a user at home has it, deaf to the settings of this machine. */
+export function git(folder: string, ...command: readonly string[]): string {
+  return execFileSync('git', ['-C', folder, ...command], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PATH: process.env['PATH'],
+      HOME: folder,
+      LANG: 'C.UTF-8',
+      GIT_CONFIG_NOSYSTEM: '1',
+      ...who('AUTHOR'),
+      ...who('COMMITTER'),
+    },
+  });
+}
+
+function who(role: string): Record<string, string> {
+  return { [`GIT_${role}_NAME`]: 'A U Thor', [`GIT_${role}_EMAIL`]: 'author@example.com' };
+}
+
+/** A work tree with one commit on `branch`. */
+export function sampleWork(branch = 'main'): string {
+  const folder = temporaryFolder('work');
+  git(folder, 'init', '--quiet', `--initial-branch=${branch}`);
+  git(folder, 'commit', '--quiet', '--allow-empty', '--message=first');
+  return folder;
+}
