@@ -6,15 +6,25 @@
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import type ssh2 from 'ssh2';
-import { type Connection as Ssh2Connection, type ServerChannel, type Session as Ssh2Session } from 'ssh2';
+import type { Connection as Ssh2Connection, ServerChannel, Session as Ssh2Session } from 'ssh2';
+import {
+  bannerMessage,
+  DISCONNECT,
+  disconnectMessage,
+  exitSignalMessage,
+  signatureAlgorithmsMessage,
+} from './messages.js';
 
 const TESTED_VERSION = '1.17.0';
+
+type Handler = (...args: unknown[]) => void;
 
 /** The parts of ssh2's Protocol (lib/protocol/Protocol.js) that are used. */
 interface Protocol {
   _kexinit: unknown;
   _queue: Uint8Array[] | undefined;
-  _kex: { remoteExtInfoEnabled?: boolean; sessionID?: Uint8Array } | undefined;
+  _kex: { remoteExtInfoEnabled?: boolean } | undefined;
+  _offer: Offer;
   _cipher: { encrypt(packet: Buffer): void };
   _packetRW: {
     write: {
@@ -24,19 +34,52 @@ interface Protocol {
       finalize(packet: Buffer, force?: boolean): Buffer;
     };
   };
-  _handlers: Record<string, ((...args: unknown[]) => void) | undefined>;
-  _onHandshakeComplete: (...args: unknown[]) => void;
+  _handlers: Record<string, Handler | undefined>;
+  _onHandshakeComplete: Handler;
   exitStatus(channel: number, code: number): void;
+  channelFailure(channel: number): void;
 }
 
-interface ChannelInfo {
-  outgoing: { id: number; packetSize: number; state: string };
+type Direction = Record<'cipher' | 'mac' | 'compress' | 'lang', readonly string[]>;
+
+/** What a KEXINIT offers (KexInit of lib/protocol/kex.js), and what one is made from. */
+interface Offer {
+  readonly lists: {
+    readonly kex: { readonly array: readonly string[] };
+    readonly serverHostKey: { readonly array: readonly string[] };
+    readonly cs: Record<keyof Direction, { readonly array: readonly string[] }>;
+  };
+  readonly constructor: unknown;
 }
 
-const MESSAGE = { DISCONNECT: 1, EXT_INFO: 7, USERAUTH_BANNER: 53, CHANNEL_REQUEST: 98 } as const;
+type NewOffer = new (algorithms: {
+  kex: readonly string[];
+  serverHostKey: readonly string[];
+  cs: Direction;
+  sc: Direction;
+}) => Offer;
 
-/** Disconnect reasons of RFC 4253 11.1 that are used. */
-export const DISCONNECT = { PROTOCOL_ERROR: 2, SERVICE_NOT_AVAILABLE: 7, BY_APPLICATION: 11 } as const;
+interface Outgoing {
+  id: number;
+  window: number;
+  state: string;
+}
+
+/** A session (lib/server.js): its channel exists once its command was accepted. */
+interface SessionParts {
+  _channel: object | undefined;
+  _ending: boolean;
+  _chanInfo: { outgoing: Outgoing } | undefined;
+}
+
+/** A channel (lib/Channel.js), with what it still had to write when the window was used up. */
+interface ChannelParts {
+  outgoing: Outgoing;
+  _chunk: Buffer | undefined;
+  _chunkcb: unknown;
+  _chunkErr: Buffer | undefined;
+  _chunkcbErr: unknown;
+}
 
 /** Below this, a channel's maximum packet size is an attack: at 0 ssh2 loops for ever on the first write. */
 const SMALLEST_PACKET = 256;
@@ -74,6 +117,8 @@ export class Wire {
     this.#protocol = (client as unknown as { _protocol: Protocol })._protocol;
     this.socket = socketOf(client);
     this.#refuseTinyPackets();
+    this.#keepEarlyWindow();
+    this.#answerLateRequests();
   }
 
   /** Bytes accepted for sending that the kernel has not taken: the socket's queue and the one during a key exchange. */
@@ -89,6 +134,26 @@ export class Wire {
   }
 
   /**
+   * Offers no host key algorithm but these. By itself ssh2 adds `ssh-rsa`, a SHA-1 signature, to whatever list a server
+   * with an RSA host key was given. The KEXINIT goes out right after the `connection` event.
+   */
+  offerHostKeyAlgorithms(allowed: readonly string[]): void {
+    const { lists, constructor } = this.#protocol._offer;
+    const arrays = ({ cipher, mac, compress, lang }: typeof lists.cs): Direction => ({
+      cipher: cipher.array,
+      mac: mac.array,
+      compress: compress.array,
+      lang: lang.array,
+    });
+    this.#protocol._offer = new (constructor as NewOffer)({
+      kex: lists.kex.array,
+      serverHostKey: lists.serverHostKey.array.filter((name) => allowed.includes(name)),
+      cs: arrays(lists.cs),
+      sc: arrays(lists.cs),
+    });
+  }
+
+  /**
    * Advertises exactly these signature algorithms (RFC 8308 3.1). ssh2's own list lacks a comma
    * (`ecdsa-sha2-nistp521rsa-sha2-512`), so that clients never use rsa-sha2-512, and it names SHA-1 and DSA.
    */
@@ -101,47 +166,93 @@ export class Wire {
       isFirst = false;
       if (kex !== undefined) kex.remoteExtInfoEnabled = false;
       // EXT_INFO must be the first message after NEWKEYS (RFC 8308 2.4), so it goes before `original` tells anybody.
-      if (wanted) {
-        this.#send(message(MESSAGE.EXT_INFO, uint32(1), string('server-sig-algs'), string(algorithms.join(','))));
-      }
+      if (wanted) this.#send(signatureAlgorithmsMessage(algorithms));
       original(...args);
     };
   }
 
-  /** Shows text to a user who has not logged in yet (RFC 4252 5.4). */
-  banner(text: string): void {
-    this.#attempt(() => this.#send(message(MESSAGE.USERAUTH_BANNER, string(text), string(''))));
+  /** Has each log-in request go through `gate`, which lets ssh2 handle it by calling `proceed`, at once or later. */
+  gateLogins(gate: (proceed: () => void) => void): void {
+    this.#wrap('USERAUTH_REQUEST', (original, args) => {
+      gate(() => {
+        this.#attempt(() => original(...args));
+      });
+    });
   }
 
-  /** Ends the connection with a reason and words (RFC 4253 11.1). */
-  disconnect(reason: number, text: string): void {
-    this.#attempt(() => this.#sendNow(message(MESSAGE.DISCONNECT, uint32(reason), string(text), string(''))));
+  /** Shows text to a user who has not logged in yet. */
+  banner(text: string): void {
+    this.#attempt(() => this.#send(bannerMessage(text)));
+  }
+
+  /** Ends the connection with a reason and words. Nothing more is sent or listened to (RFC 4253 11.1). */
+  disconnect(reason: number, words: string): void {
+    this.#attempt(() => this.#sendNow(disconnectMessage(reason, words)));
+    this.#protocol._handlers = {};
     this.socket.end();
   }
 
   /** Sends the end of data, then the exit status or signal, then the close of a channel, in this order. */
   finish(channel: ServerChannel, exit: { readonly code: number } | { readonly signal: string }): void {
-    const { outgoing } = channel as unknown as ChannelInfo;
+    const { outgoing } = channel as unknown as ChannelParts;
     this.#attempt(() => {
       channel.eof();
       if (outgoing.state === 'eof') {
         if ('code' in exit) this.#protocol.exitStatus(outgoing.id, exit.code);
-        else this.#send(exitSignal(outgoing.id, exit.signal));
+        else this.#send(exitSignalMessage(outgoing.id, exit.signal));
       }
       channel.close();
     });
   }
 
   #refuseTinyPackets(): void {
-    const original = this.#protocol._handlers['CHANNEL_OPEN'];
-    this.#protocol._handlers['CHANNEL_OPEN'] = (...args) => {
+    this.#wrap('CHANNEL_OPEN', (original, args) => {
       const info = args[1] as { packetSize: number };
       if (info.packetSize < SMALLEST_PACKET) {
         this.disconnect(DISCONNECT.PROTOCOL_ERROR, `maximum packet size below ${SMALLEST_PACKET}`);
-        return;
-      }
-      original?.(...args);
+      } else original(...args);
+    });
+  }
+
+  /** ssh2 forgets the window that a client grants between opening a session and its command. */
+  #keepEarlyWindow(): void {
+    this.#wrap('CHANNEL_WINDOW_ADJUST', (original, args) => {
+      const [, recipient, amount] = args as [unknown, number, number];
+      const session = this.#session(recipient);
+      if (session?._chanInfo !== undefined && session._channel === undefined) {
+        session._chanInfo.outgoing.window += amount;
+      } else original(...args);
+    });
+  }
+
+  /**
+   * Once a command runs, or its input has ended, ssh2 leaves requests to its channel without the reply they ask for,
+   * which RFC 4254 5.4 owes: a client that sends its keepalives that way takes this server for dead.
+   */
+  #answerLateRequests(): void {
+    this.#wrap('CHANNEL_REQUEST', (original, args) => {
+      const [protocol, recipient, type, wantReply, data] = args as [unknown, number, string, boolean, unknown];
+      const session = this.#session(recipient);
+      const isLate = session?._channel !== undefined || session?._ending === true;
+      original(protocol, recipient, type, wantReply && !isLate, data);
+      const outgoing = session?._chanInfo?.outgoing;
+      if (!wantReply || !isLate || outgoing === undefined) return;
+      if (outgoing.state === 'open' || outgoing.state === 'eof') this.#protocol.channelFailure(outgoing.id);
+    });
+  }
+
+  #wrap(name: string, handle: (original: Handler, args: unknown[]) => void): void {
+    const original = this.#protocol._handlers[name];
+    if (original === undefined) throw new Error(`ssh2 has no handler for ${name}`);
+    this.#protocol._handlers[name] = (...args) => {
+      handle(original, args);
     };
+  }
+
+  #session(id: number): SessionParts | undefined {
+    const parts = this.#client as unknown as { _chanMgr: { get(id: number): SessionParts | true | undefined } };
+    const found = parts._chanMgr.get(id);
+    return found === true ? undefined : found;
   }
 
   /** As ssh2 sends its own messages: behind a running key exchange, if there is one. */
@@ -176,7 +287,18 @@ export class Wire {
 
 /** The session whose `exec` or `shell` was accepted already takes no second one; ssh2 has no public word for it. */
 export function hasCommand(session: Ssh2Session): boolean {
-  return (session as unknown as { _channel: unknown })._channel !== undefined;
+  return (session as unknown as SessionParts)._channel !== undefined;
+}
+
+/**
+ * To be called after each write to a channel or its standard error was taken whole.
+ *
+ * ssh2 keeps what it could not write for want of window, and does not forget it once it has written it: at the next
+ * stall it would write it a second time, into the middle of the stream.
+ */
+export function forgetWritten(channel: ServerChannel): void {
+  const parts = channel as unknown as ChannelParts;
+  parts._chunk = parts._chunkcb = parts._chunkErr = parts._chunkcbErr = undefined;
 }
 
 export function socketOf(client: Ssh2Connection): Socket {
@@ -187,51 +309,3 @@ export function socketOf(client: Ssh2Connection): Socket {
 export function injectSocket(server: ssh2.Server, socket: Socket): void {
   (server as unknown as { injectSocket(socket: Socket): void }).injectSocket(socket);
 }
-
-function message(type: number, ...parts: Buffer[]): Buffer {
-  return Buffer.concat([Buffer.from([type]), ...parts]);
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-}
-
-function string(text: string): Buffer {
-  const bytes = Buffer.from(text, 'utf8');
-  return Buffer.concat([uint32(bytes.length), bytes]);
-}
-
-/** RFC 4254 6.10; names beyond the RFC's carry a domain, as OpenSSH does. */
-function exitSignal(channel: number, signal: string): Buffer {
-  const name = RFC_SIGNALS.includes(signal) ? signal : `${signal}@openssh.com`;
-  const wantReply = Buffer.from([0]);
-  const coreDumped = Buffer.from([0]);
-  return message(
-    MESSAGE.CHANNEL_REQUEST,
-    uint32(channel),
-    string('exit-signal'),
-    wantReply,
-    string(name),
-    coreDumped,
-    string(''),
-    string(''),
-  );
-}
-
-const RFC_SIGNALS: readonly string[] = [
-  'ABRT',
-  'ALRM',
-  'FPE',
-  'HUP',
-  'ILL',
-  'INT',
-  'KILL',
-  'PIPE',
-  'QUIT',
-  'SEGV',
-  'TERM',
-  'USR1',
-  'USR2',
-];
