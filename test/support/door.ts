@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { temporaryFolder } from './temporary.js';
 
-const PROGRAM = join(import.meta.dirname, '../../dist/app/main.js');
+export const PROGRAM = join(import.meta.dirname, '../../dist/app/main.js');
 const START_LIMIT_MS = 20_000;
 const COMMAND_LIMIT_MS = 120_000;
 
@@ -80,9 +80,16 @@ export class Person {
     return `ssh://git@127.0.0.1:${this.#door.port}/${app}.git`;
   }
 
+  /** Where ssh connects to, for command lines of a test's own. */
+  get target(): readonly string[] {
+    return ['-p', String(this.#door.port), 'git@127.0.0.1'];
+  }
+
   get sshOptions(): readonly string[] {
     const knownHosts = join(this.home, 'known_hosts');
-    writeFileSync(knownHosts, this.#door.knownHosts());
+    const known = this.#door.knownHosts();
+    // Never rewritten in place without need: an ssh that was started just before may be reading it.
+    if (!existsSync(knownHosts) || readFileSync(knownHosts, 'utf8') !== known) writeFileSync(knownHosts, known);
     return [
       ...['-F', '/dev/null', '-i', this.keyFile, '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none'],
       ...['-o', `UserKnownHostsFile=${knownHosts}`, '-o', 'StrictHostKeyChecking=yes', '-o', 'BatchMode=yes'],
@@ -101,6 +108,13 @@ export class Person {
 
   git(cwd: string, ...args: string[]): Promise<Result> {
     return execute('git', args, { cwd, env: this.environment });
+  }
+
+  /** As `git`, for what must succeed: what it wrote to standard output, without the last line end. */
+  async must(cwd: string, ...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.git(cwd, ...args);
+    if (code !== 0) throw new Error(`git ${args.join(' ')} ended with ${code}:\n${stderr}`);
+    return stdout.trimEnd();
   }
 
   ssh(args: readonly string[], options: { input?: string; before?: readonly string[] } = {}): Promise<Result> {
@@ -261,6 +275,35 @@ export class Door {
       () => `no ${count} sessions:\n${this.#log}`,
     );
     return this.events('session-ended') as unknown as SessionLine[];
+  }
+
+  /** The latest log line of an ended session with these facts, once there is one. */
+  async session(facts: Partial<SessionLine>): Promise<SessionLine> {
+    const find = () =>
+      (this.events('session-ended') as unknown as SessionLine[]).findLast((line) =>
+        Object.entries(facts).every(([name, value]) => line[name] === value),
+      );
+    await until(
+      () => find() !== undefined,
+      20_000,
+      () => `no session with ${JSON.stringify(facts)}:\n${this.#log}`,
+    );
+    return find() as SessionLine;
+  }
+
+  /** What `app list` tells of one app; undefined when there is none. */
+  async app(name: string): Promise<{ name: string; owner: string; branch?: string } | undefined> {
+    const { stdout } = await this.cli('app', 'list', '--json');
+    return (JSON.parse(stdout) as { name: string; owner: string; branch?: string }[]).find((app) => app.name === name);
+  }
+
+  /** Git on an app's repository as it lies on this disk, whoever owns it; what it wrote, without the last line end. */
+  async inRepository(app: string, ...args: string[]): Promise<string> {
+    const cwd = this.repository(app);
+    const options = ['-c', 'safe.directory=*', '-c', 'core.hooksPath=/dev/null'];
+    const { code, stdout, stderr } = await execute('git', [...options, ...args], { cwd });
+    if (code !== 0) throw new Error(`git ${args.join(' ')} in ${app} ended with ${code}:\n${stderr}`);
+    return stdout.trimEnd();
   }
 
   repository(app: string): string {
