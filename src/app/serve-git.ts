@@ -235,7 +235,7 @@ export class ServeGit implements GitGateway {
     } catch (error) {
       const isSuccess = outcome.kind === 'ran' && outcome.exit.kind === 'code' && outcome.exit.code === 0;
       if (isSuccess) return outcomeOfError(error);
-      this.#parts.observer.record({ type: 'fault', fault: faultFacts(error), session: record.id });
+      this.#parts.observer.record({ type: 'fault', fault: faultFacts(error), ...record.ids });
       return outcome;
     }
   }

@@ -24,6 +24,11 @@ export class SessionRecord {
     this.#since = clock.now();
   }
 
+  /** What every event of this session is found by. */
+  get ids(): { readonly connection: string; readonly session: string } {
+    return { connection: this.#caller.connection.id, session: this.id };
+  }
+
   /** Runs one phase and notes how long it took, however it ends. */
   async timed<T>(phase: Phase, work: () => Promise<T>): Promise<T> {
     const from = this.#clock.now();
@@ -39,8 +44,7 @@ export class SessionRecord {
     const { request } = this;
     return {
       type: 'session-ended',
-      connection: connection.id,
-      session: this.id,
+      ...this.ids,
       address: connection.address,
       software: connection.software,
       user: user.name,
