@@ -34,7 +34,8 @@ export async function read(stream: Readable): Promise<Buffer> {
 
 async function collect(stream: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  // A stream that was paused before does not flow by a listener alone.
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk)).resume();
   if (!stream.readableEnded) await finished(stream, { writable: false });
   return Buffer.concat(chunks);
 }

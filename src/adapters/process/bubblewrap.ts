@@ -5,8 +5,9 @@ import { BubblewrapProcess } from './bubblewrap-process.js';
 import { startChild, type Child } from './child.js';
 import { inheritedDescriptors } from './inherited-descriptors.js';
 import { underLimits } from './limits.js';
-import { throughOpenedWay } from './opened-way.js';
+import { wayAs, type Way } from './opened-way.js';
 import { findPrograms, PROGRAM_PATH, type Programs } from './programs.js';
+import { checkRunAs } from './run-as.js';
 import type { HostUser, Network, Sandbox, SandboxJob, SandboxProcess } from './sandbox.js';
 
 export interface BubblewrapOptions {
@@ -68,10 +69,10 @@ export class BubblewrapSandbox implements Sandbox {
     };
   }
 
-  #wayTo(mounts: ViewMount[]): { prefix: string[]; mounts: ViewMount[] } {
+  #wayTo(mounts: readonly ViewMount[]): Way {
     const { runAs } = this.#options;
     if (runAs === undefined) return { prefix: [], mounts };
-    return throughOpenedWay({ bwrap: this.#need('bwrap'), setpriv: this.#need('setpriv') }, runAs, mounts);
+    return wayAs(runAs, { setpriv: this.#need('setpriv'), unshare: this.#need('unshare') }, mounts);
   }
 
   #need(name: keyof Programs): string {
@@ -88,13 +89,4 @@ function started(child: Child, args: readonly string[]): SandboxProcess {
   argumentPipe.once('finish', () => argumentPipe.destroy());
   argumentPipe.end(args.map((argument) => `${argument}\0`).join(''));
   return new BubblewrapProcess(child, status);
-}
-
-/** A job that is root on this machine keeps more than namespaces take away. */
-export function checkRunAs(runAs: HostUser | undefined): void {
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot && runAs === undefined)
-    throw new Error('a server that runs as root must be told which user its dynos run as');
-  if (!isRoot && runAs !== undefined) throw new Error('only a server that runs as root can run dynos as another user');
-  if (runAs?.uid === 0 || runAs?.gid === 0) throw new Error('dynos never run as root');
 }

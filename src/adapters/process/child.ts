@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess, type SpawnOptions, type StdioOptions } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { Duplex, Readable, Writable } from 'node:stream';
+import { Duplex, PassThrough, pipeline, type Readable, type Writable } from 'node:stream';
 import { Fault } from '../../domain/fault.js';
 
 /** A child of this process with its pipes, none of which can throw. */
@@ -72,5 +72,15 @@ function withPipes(process: ChildProcess, extraPipes: number): Child {
     throw new Error('no pipes to the child could be made');
   // A child that is gone answers writes with EPIPE, and reads may fail with ECONNRESET; how it ended is told apart.
   for (const stream of [stdin, stdout, stderr, ...extra]) stream.on('error', () => undefined);
-  return { process, stdin, stdout, stderr, extra, ended };
+  return { process, stdin, stdout: kept(stdout), stderr: kept(stderr), extra, ended };
+}
+
+/**
+ * When a child exits, Node reads away whatever nobody is reading from its pipes at that moment (`flushStdio`). Through
+ * a stream of our own, the last words stay until somebody wants them.
+ */
+function kept(pipe: Readable): Readable {
+  const stream = new PassThrough();
+  pipeline(pipe, stream, () => undefined);
+  return stream;
 }

@@ -38,8 +38,11 @@ function missingProgram({ sandbox, runAs, programs = findPrograms() }: ProbeOpti
   if (sandbox.name === 'none') return undefined;
   if (programs.bwrap === undefined)
     return failed('bubblewrap (the program bwrap) is not installed', 'install bubblewrap, 0.8.0 or newer');
-  if (programs.prlimit === undefined || (runAs !== undefined && programs.setpriv === undefined))
-    return failed('the programs prlimit and setpriv are not installed', 'install util-linux');
+  if (
+    programs.prlimit === undefined ||
+    (runAs !== undefined && (programs.setpriv === undefined || programs.unshare === undefined))
+  )
+    return failed('the programs prlimit, setpriv and unshare are not installed', 'install util-linux');
   return undefined;
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** Where programs are looked up, on this machine and in every dyno: never the PATH the server was started with. */
 export const PROGRAM_PATH = '/usr/local/bin:/usr/bin:/bin';
 
-export type ProgramName = 'bwrap' | 'prlimit' | 'setpriv' | 'git';
+export type ProgramName = 'bwrap' | 'prlimit' | 'setpriv' | 'unshare' | 'git';
 
 /** The absolute paths of the programs that are installed. */
 export type Programs = Readonly<Partial<Record<ProgramName, string>>>;
@@ -16,7 +16,7 @@ export function findProgram(name: string): string | undefined {
 }
 
 export function findPrograms(): Programs {
-  const names: readonly ProgramName[] = ['bwrap', 'prlimit', 'setpriv', 'git'];
+  const names: readonly ProgramName[] = ['bwrap', 'prlimit', 'setpriv', 'unshare', 'git'];
   return Object.fromEntries(
     names.flatMap((name) => {
       const path = findProgram(name);

@@ -6,7 +6,8 @@ export async function textOf(stream: Readable, limitBytes: number): Promise<stri
   let heldBytes = 0;
   try {
     for await (const chunk of stream) {
-      const bytes = Buffer.from(chunk).subarray(0, limitBytes - heldBytes);
+      if (!Buffer.isBuffer(chunk)) continue;
+      const bytes = chunk.subarray(0, limitBytes - heldBytes);
       kept.push(bytes);
       heldBytes += bytes.length;
     }

@@ -1,12 +1,12 @@
-import { chownSync, mkdtempSync } from 'node:fs';
+import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DynoLimits } from '../../domain/dyno-policy.js';
 import { Fault } from '../../domain/fault.js';
-import { checkRunAs } from './bubblewrap.js';
 import { startChild } from './child.js';
 import { inheritedDescriptors } from './inherited-descriptors.js';
 import { underLimits } from './limits.js';
+import { checkRunAs } from './run-as.js';
 import { findProgram, findPrograms, PROGRAM_PATH, type Programs } from './programs.js';
 import {
   REPOSITORY,
@@ -44,22 +44,19 @@ export class UnsandboxedSandbox implements Sandbox {
     const [file, ...args] = this.#limited(job.limits ?? this.#options.limits, job.argv.map(onHost));
     if (file === undefined) throw new Fault('GM_DYNO_START', 'connect', `${job.argv[0]} is not installed`);
     const home = this.#makeHome();
-    const environment = Object.entries(job.environment ?? {}).map(([name, value]) => [name, onHost(value)]);
-    const child = startChild(file, args, {
-      ...this.#options.runAs,
-      cwd: job.repository,
-      environment: {
-        ...Object.fromEntries(environment),
-        PATH: PROGRAM_PATH,
-        HOME: home,
-        LANG: 'C.UTF-8',
-        // What an administrator set in /etc/gitconfig is for people at this machine.
-        GIT_CONFIG_NOSYSTEM: '1',
-      },
-      extraPipes: 0,
-      withhold: this.#withhold,
-    });
-    return new UnsandboxedProcess(child, home);
+    try {
+      const child = startChild(file, args, {
+        ...this.#options.runAs,
+        cwd: job.repository,
+        environment: { ...environment, ...fixedEnvironment(home) },
+        extraPipes: 0,
+        withhold: this.#withhold,
+      });
+      return new UnsandboxedProcess(child, home);
+    } catch (error) {
+      rmSync(home, { recursive: true });
+      throw error;
+    }
   }
 
   #limited(limits: DynoLimits, [name = '', ...args]: readonly string[]): string[] {
@@ -75,6 +72,16 @@ export class UnsandboxedSandbox implements Sandbox {
     if (runAs !== undefined) chownSync(home, runAs.uid, runAs.gid);
     return home;
   }
+}
+
+function fixedEnvironment(home: string): Record<string, string> {
+  return {
+    PATH: PROGRAM_PATH,
+    HOME: home,
+    LANG: 'C.UTF-8',
+    // What an administrator set in /etc/gitconfig is for people at this machine.
+    GIT_CONFIG_NOSYSTEM: '1',
+  };
 }
 
 /** Puts the real path in place of the one a job knows: for a whole path, a path below it, and after a `=`. */
