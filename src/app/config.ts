@@ -219,11 +219,21 @@ export function readConfig(
 
 /** The operating system's account and home: what a first start makes its first user of. */
 export function account(): { readonly name: string; readonly home: string; readonly agentSocket?: string } {
-  const { username, homedir } = userInfo();
+  const { name, home } = ownEntry();
   const agentSocket = process.env['SSH_AUTH_SOCK'];
   return {
-    name: username,
-    home: process.env['HOME'] ?? homedir,
+    name,
+    home: process.env['HOME'] ?? home,
     ...(agentSocket === undefined || agentSocket === '' ? {} : { agentSocket }),
   };
+}
+
+/** A user id without an entry in the password file is common in containers. */
+function ownEntry(): { readonly name: string; readonly home: string } {
+  try {
+    const { username, homedir } = userInfo();
+    return { name: username, home: homedir };
+  } catch {
+    return { name: process.env['USER'] ?? '', home: '/' };
+  }
 }

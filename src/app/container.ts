@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { existsSync, mkdirSync, readFileSync, writeFileSync, renameSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Container, ContainerModule } from 'inversify';
 import { AppKeeper } from '../adapters/embedded/app-keeper.js';
@@ -53,6 +53,7 @@ export interface Parts {
  * @param modules load last and may rebind any of `tokens`.
  */
 export async function createContainer(config: Config, modules: readonly ContainerModule[]): Promise<Parts> {
+  requireHooksFolder(config);
   makeDataFolder(config);
   const choice = await chooseSandboxFor(config);
   const container = new Container({ defaultScope: 'Singleton' });
@@ -200,13 +201,29 @@ function runAs(config: Config): { readonly runAs?: HostUser } {
   return process.getuid?.() === 0 ? { runAs: config.dynoUser } : {};
 }
 
+/** Said apart, and before anything is made: a dyno without the folder would look like a sandbox that does not work. */
+function requireHooksFolder({ hooksFolder }: Config): void {
+  if (hooksFolder === undefined || statSync(hooksFolder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  throw new Error(`GITMOUTH_HOOKS is ${hooksFolder}, and there is no such folder: make it, or unset GITMOUTH_HOOKS`);
+}
+
 function operatorHooks(config: Config): { readonly operatorHooks?: string } {
   return config.hooksFolder === undefined ? {} : { operatorHooks: config.hooksFolder };
 }
 
 /** Passable for the dynos' user where that is not ours; listed by nobody else. */
 function makeDataFolder({ dataFolder }: Config): void {
-  mkdirSync(dataFolder, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+  try {
+    mkdirSync(dataFolder, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+    accessSync(dataFolder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    throw new Error(
+      `the data folder ${dataFolder} can't be made or written by this user (${why}): ` +
+        'give it to them, or set GITMOUTH_DATA (or --data) to another one',
+      { cause },
+    );
+  }
 }
 
 /** What every dyno sees as its repository's config: a file of ours, out of reach of any hook. */

@@ -2,6 +2,7 @@ import type { ContainerModule } from 'inversify';
 import type { LiveConnection } from '../ports/session-registry.js';
 import type { Config } from './config.js';
 import { createContainer, type Parts } from './container.js';
+import { listenProblem } from './listen-problem.js';
 
 /** How long sessions have to end after the time to finish is over, beyond their dynos' own grace. */
 const LAST_WORDS_MS = 10_000;
@@ -45,7 +46,10 @@ class RunningGateway implements Gateway {
     const { host, port } = this.#config.listen;
     try {
       for (const lifecycle of lifecycles) await lifecycle.prepare();
-      const address = await server.listen(host, port);
+      const address = await server.listen(host, port).catch((error: unknown) => {
+        const problem = listenProblem(error, host, port);
+        throw problem === undefined ? error : new Error(problem, { cause: error });
+      });
       const hostKeys = this.#parts.hostKeys.map((key) => `${key.algorithm} ${key.fingerprint}`);
       observer.record({
         type: 'server-started',

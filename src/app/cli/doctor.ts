@@ -1,13 +1,14 @@
 import { accessSync, constants, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { loadHostKeys } from '../../adapters/ssh2/host-keys.js';
 import { checkInternals, hasNativeBinding } from '../../adapters/ssh2/internals.js';
 import type { Config } from '../config.js';
 import { chooseSandboxFor, hostKeyFolder, openPlatform } from '../container.js';
+import { listenProblem } from '../listen-problem.js';
 import { json, terminal } from './output.js';
 import type { Configure } from './context.js';
 
@@ -78,15 +79,27 @@ async function checkBinding(): Promise<Finding> {
 }
 
 function examineDataFolder({ dataFolder }: Config): string {
-  if (!existsSync(dataFolder)) return `${dataFolder} is not there yet; the first start makes it`;
+  if (!existsSync(dataFolder)) {
+    if (isWritable(firstThatExists(dataFolder))) return `${dataFolder} is not there yet; the first start makes it`;
+    throw new Error(`${dataFolder} can't be made by this user: make it and give it to them, or set GITMOUTH_DATA`);
+  }
   if (!statSync(dataFolder).isDirectory())
     throw new Error(`${dataFolder} is no folder: move it away, or set GITMOUTH_DATA`);
+  if (isWritable(dataFolder)) return dataFolder;
+  throw new Error(`${dataFolder} can't be written by this user: run as its owner, or change who owns it`);
+}
+
+function firstThatExists(folder: string): string {
+  return existsSync(folder) ? folder : firstThatExists(dirname(folder));
+}
+
+function isWritable(folder: string): boolean {
   try {
-    accessSync(dataFolder, constants.R_OK | constants.W_OK | constants.X_OK);
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    return true;
   } catch {
-    throw new Error(`${dataFolder} can't be written by this user: run as its owner, or change who owns it`);
+    return false;
   }
-  return dataFolder;
 }
 
 function examineHostKeys(config: Config): string {
@@ -131,11 +144,8 @@ async function examinePort({ listen: { host, port } }: Config): Promise<string> 
     await once(server, 'listening');
     return `${host}:${port} is free`;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EADDRINUSE')
-      throw new Error(`${host}:${port} is in use: is gitmouth running? Else set GITMOUTH_LISTEN`);
-    if (code === 'EACCES') throw new Error(`this user may not listen on port ${port}: use one above 1023, or grant it`);
-    throw error;
+    const problem = listenProblem(error, host, port);
+    throw problem === undefined ? error : new Error(problem, { cause: error });
   } finally {
     server.close();
   }

@@ -25,13 +25,13 @@ export async function makeFirstUser(
 ): Promise<string | undefined> {
   const users = platform.users.list();
   if (users.length > 0) return users.find((user) => user.keys > 0)?.name;
-  const { name: accountName, home, agentSocket } = account();
+  const { home, agentSocket } = account();
   const keys = [...keysOfHome(join(home, '.ssh')), ...(await keysOfAgent(agentSocket))];
   const different = keys.filter(
     ({ key }, index) => keys.findIndex((other) => other.key.sha256 === key.sha256) === index,
   );
   if (different.length === 0) return undefined;
-  const name = userNameFrom(accountName) ?? 'owner';
+  const name = firstUserName();
   platform.users.add(name);
   say(`First start: made the user ${name}, with`);
   for (const { key, comment, from } of different) {
@@ -39,6 +39,11 @@ export async function makeFirstUser(
     say(`  ${key.algorithm} ${key.sha256} (${from})`);
   }
   return name;
+}
+
+/** After whoever starts the server. */
+export function firstUserName(): string {
+  return userNameFrom(account().name) ?? 'owner';
 }
 
 /** The public halves whose private file lies beside them: a lone `.pub` file may be somebody else's key. */

@@ -1,5 +1,7 @@
 import { printable } from '../../domain/words/printable.js';
 
+const LONGEST_LINE = 4_000;
+
 /** Where a command writes: results on `out`, everything for people on `err`. */
 export interface Terminal {
   out(text: string): void;
@@ -23,6 +25,14 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
         .join('  ')
         .trimEnd(),
     )
+    .join('\n');
+}
+
+/** What was given on a command line, or lies in a file, reaches a terminal by messages too. */
+export function printableLines(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => printable(line, LONGEST_LINE))
     .join('\n');
 }
 

@@ -7,7 +7,7 @@ import { addAppCommands } from './apps.js';
 import type { Configure, WithPlatform } from './context.js';
 import { addDoctorCommand } from './doctor.js';
 import { addHostKeyCommand } from './host-keys.js';
-import { terminal } from './output.js';
+import { printableLines, terminal } from './output.js';
 import { addServeCommand } from './serve.js';
 import { addUserCommands } from './users.js';
 
@@ -37,6 +37,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     .description('An SSH front door for git push.')
     .version(version())
     .exitOverride()
+    .configureOutput({ writeErr: (text) => process.stderr.write(printableLines(text)) })
     .configureHelp({ showGlobalOptions: true })
     .hook('preAction', (_program, command) => {
       dataFolder = command.opts<{ data?: string }>().data;
@@ -57,7 +58,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     return status;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;
-    terminal.err(`gitmouth: ${explain(error)}`);
+    terminal.err(printableLines(`gitmouth: ${explain(error)}`));
     return EXIT_PROBLEM;
   }
 }

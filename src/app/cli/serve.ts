@@ -1,10 +1,11 @@
 import { hostname } from 'node:os';
+import { resolve as resolvePath } from 'node:path';
 import type { Command } from 'commander';
 import { loadOrCreateHostKeys } from '../../adapters/ssh2/host-keys.js';
 import type { Config } from '../config.js';
 import { hostKeyFolder, openPlatform } from '../container.js';
 import { createGateway, type Gateway } from '../gateway.js';
-import { makeFirstUser } from './first-user.js';
+import { firstUserName, makeFirstUser } from './first-user.js';
 import { terminal } from './output.js';
 import type { Configure } from './context.js';
 
@@ -51,10 +52,27 @@ function welcome(config: Config, host: string, port: number, user: string | unde
   return [
     `gitmouth listens on ${address}, with the host keys`,
     ...keys,
-    ...(user === undefined
-      ? ['There is no user yet. Add one: npx gitmouth user add NAME --key ~/.ssh/id_ed25519.pub']
-      : [`From any repository, as ${user}:`, '', `  git push ssh://${login}@${address}/hello.git HEAD:main`, '']),
+    ...(user === undefined ? adviceWithoutUser(config) : [`From any repository, as ${user}:`]),
+    '',
+    `  git push ssh://${login}@${address}/hello.git HEAD:main`,
+    '',
   ];
+}
+
+/** The command works as it stands, for whoever has a key; `ssh-keygen -t ed25519` makes one where it says. */
+function adviceWithoutUser({ dataFolder }: Config): readonly string[] {
+  const data = dataFolder === resolvePath('data') ? '' : ` --data ${inShell(dataFolder)}`;
+  return [
+    'There is no user yet, as no key was found. With one (made by ssh-keygen -t ed25519), add a user:',
+    '',
+    `  npx gitmouth user add ${firstUserName()} --key ~/.ssh/id_ed25519.pub${data}`,
+    '',
+    'And then, from any repository:',
+  ];
+}
+
+function inShell(text: string): string {
+  return /^[\w./@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** Resolves when everything is closed. */

@@ -95,9 +95,20 @@ export function addUserCommands(program: Command, withPlatform: WithPlatform): v
     });
 }
 
+function readText(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (cause) {
+    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    throw new Error(`${file} can't be read (${why}): give the file of a public key, such as ~/.ssh/id_ed25519.pub`, {
+      cause,
+    });
+  }
+}
+
 /** Every key of a `.pub` file; empty lines and comments are passed over, anything else must be a key. */
 function readKeyFile(file: string): readonly ReadKey[] {
-  const text = readFileSync(file === '-' ? 0 : file, 'utf8');
+  const text = readText(file);
   if (text.includes('PRIVATE KEY')) throw new Error(`${file} holds a private key: give the file that ends in .pub`);
   const keys = text
     .split('\n')
