@@ -1,0 +1,203 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { ConfigError, readConfig, settings } from '../../src/app/config.js';
+import { DEFAULT_DYNO_LIMITS } from '../../src/domain/dyno-policy.js';
+import { DEFAULT_TIME_LIMITS } from '../../src/domain/time-limits.js';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+function problemsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    readConfig({}, environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('with nothing set', () => {
+  const config = readConfig({}, {});
+
+  test('the limits are those of the domain', () => {
+    expect(config.limits).toEqual(DEFAULT_TIME_LIMITS);
+    expect(config.dynoLimits).toEqual(DEFAULT_DYNO_LIMITS);
+  });
+
+  test('the server is for this machine alone, with everything in ./data', () => {
+    expect(config).toMatchObject({
+      dataFolder: resolve('data'),
+      listen: { host: '127.0.0.1', port: 2222 },
+      sandbox: 'auto',
+      dynoUser: { uid: 60_900, gid: 60_900 },
+      dynoNetwork: false,
+      maxPackBytes: 4096 * 1024 ** 2,
+      creation: { onPush: true, limit: 100 },
+      log: { format: 'auto', level: 'info' },
+    });
+    expect(config).not.toHaveProperty('loginName');
+    expect(config).not.toHaveProperty('hooksFolder');
+  });
+
+  test('nothing of it can be changed afterwards', () => {
+    expect(() => Object.assign(config, { sandbox: 'none' })).toThrow(TypeError);
+  });
+});
+
+describe('a setting', () => {
+  test('in seconds or MiB comes in milliseconds or bytes', () => {
+    const config = readConfig(
+      {},
+      {
+        GITMOUTH_DRAIN_SECONDS: '7',
+        GITMOUTH_LOCK_WAIT_SECONDS: '0',
+        GITMOUTH_TERMINATE_GRACE_SECONDS: '2',
+        GITMOUTH_LOOKUP_CACHE_SECONDS: '0',
+        GITMOUTH_DYNO_MEMORY_MIB: '64',
+        GITMOUTH_DYNO_FILE_MIB: '16',
+        GITMOUTH_DYNO_CPU_SECONDS: '10',
+        GITMOUTH_DYNO_PROCESSES: '16',
+        GITMOUTH_MAX_PACK_MIB: '1',
+      },
+    );
+    expect(config.limits).toEqual({ drainMs: 7_000, lockWaitMs: 0, terminateGraceMs: 2_000, lookupCacheMs: 0 });
+    expect(config.dynoLimits).toEqual({
+      memoryBytes: 67_108_864,
+      fileBytes: 16_777_216,
+      cpuSeconds: 10,
+      processes: 16,
+    });
+    expect(config.maxPackBytes).toBe(1_048_576);
+  });
+
+  test.each([
+    ['127.0.0.1:22', { host: '127.0.0.1', port: 22 }],
+    ['[::]:22', { host: '::', port: 22 }],
+    ['[2001:db8::1]:2222', { host: '2001:db8::1', port: 2222 }],
+    ['[::ffff:192.0.2.1]:2222', { host: '::ffff:192.0.2.1', port: 2222 }],
+    ['localhost:0', { host: 'localhost', port: 0 }],
+    ['git.example.com:65535', { host: 'git.example.com', port: 65535 }],
+  ])('GITMOUTH_LISTEN=%s is read', (text, listen) => {
+    expect(readConfig({}, { GITMOUTH_LISTEN: text }).listen).toEqual(listen);
+  });
+
+  test.each([
+    ['GITMOUTH_LISTEN', '::1:22'],
+    ['GITMOUTH_LISTEN', '127.0.0.1'],
+    ['GITMOUTH_LISTEN', '2222'],
+    ['GITMOUTH_LISTEN', 'localhost:65536'],
+    ['GITMOUTH_LISTEN', 'local host:22'],
+    ['GITMOUTH_DYNO_USER', '0'],
+    ['GITMOUTH_DYNO_USER', 'nobody'],
+    ['GITMOUTH_DYNO_USER', '1:2:3'],
+    ['GITMOUTH_DYNO_NETWORK', 'yes'],
+    ['GITMOUTH_SANDBOX', 'docker'],
+    ['GITMOUTH_LOGIN_NAME', 'git user'],
+    ['GITMOUTH_DRAIN_SECONDS', '-1'],
+    ['GITMOUTH_DRAIN_SECONDS', '1.5'],
+    ['GITMOUTH_DRAIN_SECONDS', '5m'],
+    ['GITMOUTH_DRAIN_SECONDS', '86401'],
+    ['GITMOUTH_DYNO_MEMORY_MIB', '63'],
+    ['GITMOUTH_MAX_PACK_MIB', '0'],
+    ['GITMOUTH_LOG', 'xml'],
+    ['GITMOUTH_LOG_LEVEL', 'trace'],
+  ])('%s=%s is a problem that names it, what it must be, and what it is', (name, text) => {
+    const problems = problemsOf({ [name]: text });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(new RegExp(`^${name} must be .+; it is '`));
+    expect(problems[0]?.endsWith(`; it is '${text}'`)).toBe(true);
+  });
+
+  test('that must be there may not be empty, and one that may be unset may', () => {
+    expect(problemsOf({ GITMOUTH_DATA: '' })).toEqual(['GITMOUTH_DATA must not be empty']);
+    expect(problemsOf({ GITMOUTH_HOOKS: '', GITMOUTH_LOGIN_NAME: '' })).toEqual([]);
+  });
+
+  test('of the command line goes before that of the environment', () => {
+    const config = readConfig({ GITMOUTH_DATA: '/srv/given' }, { GITMOUTH_DATA: '/srv/set', GITMOUTH_LOG: 'json' });
+    expect(config).toMatchObject({ dataFolder: '/srv/given', log: { format: 'json' } });
+  });
+
+  test('may be a user id with a group of its own', () => {
+    expect(readConfig({}, { GITMOUTH_DYNO_USER: '1000' }).dynoUser).toEqual({ uid: 1000, gid: 1000 });
+    expect(readConfig({}, { GITMOUTH_DYNO_USER: '1000:50' }).dynoUser).toEqual({ uid: 1000, gid: 50 });
+  });
+
+  test('that only the tests read is none, and no problem', () => {
+    expect(problemsOf({ GITMOUTH_REQUIRE_ALL: '1', PATH: '/bin' })).toEqual([]);
+  });
+});
+
+describe('problems of a configuration', () => {
+  test('come all at once, in one message', () => {
+    const environment = {
+      GITMOUTH_LISTEN: 'nowhere',
+      GITMOUTH_DRAIN_SECONDS: 'soon',
+      GITMOUTH_LOG: '',
+      GITMOUTH_DRAIN_SECOND: '3',
+    };
+    expect(() => readConfig({}, environment)).toThrow(
+      new ConfigError([
+        'GITMOUTH_DRAIN_SECOND is not a setting of gitmouth: check its name',
+        "GITMOUTH_LISTEN must be HOST:PORT, such as 127.0.0.1:2222 or [::]:22; it is 'nowhere'",
+        "GITMOUTH_DRAIN_SECONDS must be a whole number from 0 to 86400; it is 'soon'",
+        'GITMOUTH_LOG must not be empty',
+      ]),
+    );
+    const [first, ...lines] = new ConfigError(['a', 'b']).message.split('\n');
+    expect(first).toBe('The configuration has 2 problems:');
+    expect(lines).toEqual(['  - a', '  - b']);
+  });
+
+  test('hold no control character of a name or a value', () => {
+    const problems = problemsOf({ GITMOUTH_LOG: '\u001b[2Jred\u202e', 'GITMOUTH_\u0007BELL': '1' });
+    expect(problems).toEqual([
+      'GITMOUTH_\\u0007BELL is not a setting of gitmouth: check its name',
+      "GITMOUTH_LOG must be auto, json or text; it is '\\u001b[2Jred\\u202e'",
+    ]);
+  });
+});
+
+describe('what is written about the settings', () => {
+  const expected = settings.map(({ name, defaultText, sentence }) => ({ name, default: defaultText, sentence }));
+
+  test('in the README’s table is every setting, its default and its sentence', () => {
+    expect(settings).toHaveLength(20);
+    expect(tableOf(readFileSync(join(ROOT, 'README.md'), 'utf8'))).toEqual(expected);
+  });
+
+  test('in .env.example is every setting, commented out, with its sentence and its default', () => {
+    const text = readFileSync(join(ROOT, '.env.example'), 'utf8');
+    const found = [...text.matchAll(/^# (.+)\n#(GITMOUTH_[A-Z_]+)=(.*)$/gm)].map(([, sentence, name, value]) => ({
+      name,
+      default: value,
+      sentence,
+    }));
+    expect(found).toEqual(expected);
+    expect(text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))).toEqual([]);
+  });
+
+  test('each default is one that the setting takes', () => {
+    const environment = Object.fromEntries(settings.map(({ name, defaultText }) => [name, defaultText]));
+    expect(readConfig({}, environment)).toEqual(readConfig({}, {}));
+  });
+});
+
+/** Rows of a Markdown table whose three cells are a setting, its default (none: empty or a dash) and a sentence. */
+function tableOf(markdown: string) {
+  const table = markdown.slice(markdown.search(/^\| setting /m)).split(/\n\n/)[0] ?? '';
+  return table
+    .split('\n')
+    .map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()))
+    .filter(([, name]) => name?.startsWith('`GITMOUTH_'))
+    .map(([, name, value, sentence]) => ({
+      name: unquoted(name),
+      default: value === '–' ? '' : unquoted(value),
+      sentence,
+    }));
+}
+
+function unquoted(cell: string | undefined): string | undefined {
+  return cell?.replace(/^`(.*)`$/, '$1');
+}
