@@ -11,7 +11,7 @@ export interface MemoryClient {
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** How it came out; undefined when the client left before it was told. */
+  /** How it came out, told once all output was read; undefined when the client left before. */
   readonly exit: Promise<Verdict['exit'] | undefined>;
   signal(name: string): void;
   /** Hangs up. */
@@ -60,9 +60,12 @@ export class MemoryClientChannel implements ClientChannel {
   async #finish({ words, exit }: Verdict): Promise<void> {
     this.stdout.end();
     this.stderr.end(words);
-    const sent = [this.stdout, this.stderr].map((stream) => finished(stream).catch(() => undefined));
-    await Promise.all(sent);
-    this.#tell(exit);
+    const read = [this.client.stdout, this.client.stderr].map((stream) => finished(stream));
+    Promise.all(read).then(
+      () => this.#tell(exit),
+      () => this.#tell(undefined),
+    );
+    await Promise.allSettled([this.stdout, this.stderr].map((stream) => finished(stream)));
   }
 
   #leave(): void {

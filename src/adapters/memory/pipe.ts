@@ -38,7 +38,7 @@ export function pipe(): { readonly writable: Writable; readonly readable: Readab
   return { writable, readable };
 }
 
-/** Bytes held between the ends. */
+/** Bytes held between the ends; none once nobody can read them. */
 export function heldBytes({ writable, readable }: ReturnType<typeof pipe>): number {
-  return writable.writableLength + readable.readableLength;
+  return readable.destroyed ? 0 : writable.writableLength + readable.readableLength;
 }
