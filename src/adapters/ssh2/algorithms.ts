@@ -1,5 +1,12 @@
 import type { Algorithms } from 'ssh2';
 
+/** The names a host key's signature may have, best first. */
+export const HOST_KEY_ALGORITHMS: ['ssh-ed25519', 'rsa-sha2-512', 'rsa-sha2-256'] = [
+  'ssh-ed25519',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+];
+
 /**
  * What is offered: nothing with SHA-1, CBC, NIST curves for the key exchange or a MAC that is not encrypt-then-MAC,
  * and no compression, which would inflate what strangers send before they log in.
@@ -11,7 +18,7 @@ export const ALGORITHMS: Algorithms = {
     'diffie-hellman-group16-sha512',
     'diffie-hellman-group18-sha512',
   ],
-  serverHostKey: ['ssh-ed25519', 'rsa-sha2-512', 'rsa-sha2-256'],
+  serverHostKey: HOST_KEY_ALGORITHMS,
   cipher: [
     'aes128-gcm@openssh.com',
     'aes256-gcm@openssh.com',

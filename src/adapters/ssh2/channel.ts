@@ -1,10 +1,11 @@
-import { PassThrough, Writable } from 'node:stream';
+import { PassThrough, type Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { ServerChannel } from 'ssh2';
 import type { SignalName } from '../../domain/dyno.js';
 import { Departure } from '../../domain/session-end.js';
 import type { Verdict } from '../../domain/verdict.js';
 import type { ClientChannel } from '../../ports/client-channel.js';
+import { ChannelWriter, Turns } from './channel-writer.js';
 import type { Wire } from './internals.js';
 import type { Outflow } from './outflow.js';
 
@@ -32,8 +33,8 @@ export class SshChannel implements ClientChannel {
     this.#outflow = outflow;
     this.gone = this.#leave.signal;
     const turns = new Turns();
-    this.stdout = new ChannelWriter(channel, outflow, turns);
-    this.stderr = new ChannelWriter(channel.stderr, outflow, turns);
+    this.stdout = new ChannelWriter(channel, channel, outflow, turns);
+    this.stderr = new ChannelWriter(channel, channel.stderr, outflow, turns);
 
     const leave = () => {
       this.leave();
@@ -81,16 +82,12 @@ export class SshChannel implements ClientChannel {
     const timer = setTimeout(() => {
       timeout.abort();
     }, FINISH_TIMEOUT_MS);
-    try {
-      const signal = AbortSignal.any([timeout.signal, this.gone]);
-      this.stdout.end();
-      this.stderr.end();
-      await Promise.all([finished(this.stdout, { signal }), finished(this.stderr, { signal })]);
-    } catch {
-      // Gone, or not reading: what is left unsaid can't be said.
-    } finally {
-      clearTimeout(timer);
-    }
+    const signal = AbortSignal.any([timeout.signal, this.gone]);
+    this.stdout.end();
+    this.stderr.end();
+    // Whatever fails here: the client is gone or does not read, and what is left unsaid can't be said.
+    await Promise.allSettled([finished(this.stdout, { signal }), finished(this.stderr, { signal })]);
+    clearTimeout(timer);
     if (!this.gone.aborted) this.#wire.finish(this.#channel, verdict.exit);
   }
 
@@ -105,56 +102,6 @@ export class SshChannel implements ClientChannel {
     this.stdin.on('close', () => {
       this.#channel.unpipe(this.stdin);
       this.#channel.resume();
-    });
-  }
-}
-
-/**
- * Writes to a channel or its standard error, one chunk at a time, each when the connection has room and it is this
- * stream's turn. ssh2 never calls back a write to a closed channel; `leave` destroys the writer then.
- */
-class ChannelWriter extends Writable {
-  readonly #target: Writable;
-  readonly #outflow: Outflow;
-  readonly #turns: Turns;
-
-  constructor(target: Writable, outflow: Outflow, turns: Turns) {
-    super({ highWaterMark: BUFFER_BYTES });
-    this.#target = target;
-    this.#outflow = outflow;
-    this.#turns = turns;
-  }
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#turns.take((release) => {
-      this.#outflow.whenRoom(() => {
-        this.#target.write(chunk, (error) => {
-          release();
-          done(error);
-        });
-      });
-    });
-  }
-}
-
-/**
- * One write at a time over both streams of a channel: when both wait for the client's window, ssh2 wakes only one of
- * them (server.js, CHANNEL_WINDOW_ADJUST) and the other would wait for ever.
- */
-class Turns {
-  #queue: ((release: () => void) => void)[] = [];
-  #taken = false;
-
-  take(task: (release: () => void) => void): void {
-    if (this.#taken) {
-      this.#queue.push(task);
-      return;
-    }
-    this.#taken = true;
-    task(() => {
-      this.#taken = false;
-      const next = this.#queue.shift();
-      if (next !== undefined) this.take(next);
     });
   }
 }

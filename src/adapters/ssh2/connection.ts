@@ -10,8 +10,11 @@ import { refusalLines } from '../../domain/words/refusal.js';
 import type { GitGateway } from '../../ports/git-gateway.js';
 import type { Observer } from '../../ports/observer.js';
 import type { LiveConnection } from '../../ports/session-registry.js';
+import { HOST_KEY_ALGORITHMS } from './algorithms.js';
 import { Authentication, type LoginFailure } from './authentication.js';
-import { DISCONNECT, Wire } from './internals.js';
+import { Wire } from './internals.js';
+import { LoginQueue } from './login-queue.js';
+import { DISCONNECT } from './messages.js';
 import { Outflow } from './outflow.js';
 import { plainAddress } from '../../domain/address.js';
 import { listenToSession } from './session.js';
@@ -35,13 +38,16 @@ export class SshConnection {
   readonly #authentication: Authentication;
   readonly #gone = new AbortController();
   readonly #serving = new Set<Promise<void>>();
+  readonly #logins: LoginQueue;
   #facts: Connection;
   #live: LiveConnection | undefined;
+  #hasShownLogin = false;
 
   constructor(client: Ssh2Connection, info: ClientInfo, id: string, options: ConnectionOptions) {
     this.#client = client;
     this.#options = options;
     this.#wire = new Wire(client);
+    this.#wire.offerHostKeyAlgorithms(HOST_KEY_ALGORITHMS);
     this.#wire.advertiseSignatures(acceptedSignatureAlgorithms());
     this.#outflow = new Outflow(this.#wire);
     this.#facts = {
@@ -63,6 +69,9 @@ export class SshConnection {
       },
       options.enforcedLogin,
     );
+    this.#logins = new LoginQueue(() => {
+      this.disconnect(DISCONNECT.PROTOCOL_ERROR, 'too many log-in requests at once');
+    });
     this.#listen();
   }
 
@@ -84,9 +93,17 @@ export class SshConnection {
 
   #listen(): void {
     const client = this.#client;
+    // ssh2 tells of a broken protocol, a dead peer (keepalive) and a reset socket alike; it has begun to end the
+    // connection, but a peer that does not answer would leave the socket half open for ever.
+    client.on('error', () => {
+      this.#cutSoon();
+    });
+    this.#wire.gateLogins((proceed) => {
+      this.#logins.add(proceed);
+    });
     client.on('authentication', (context) => {
       this.#facts = { ...this.#facts, login: context.username };
-      void this.#authentication.handle(context, this.#facts);
+      void this.#logins.decide(this.#authentication.handle(context, this.#facts));
     });
     client.on('ready', () => {
       this.#contain(() => {
@@ -98,22 +115,23 @@ export class SshConnection {
         const live = this.#live;
         if (live === undefined) throw new Error('a session before a log-in');
         listenToSession(accept(), this.#wire, this.#outflow, this.#gone.signal, (ask, channel) => {
-          this.#track(this.#options.gateway.serve(live, ask, channel));
+          this.#track(async () => this.#options.gateway.serve(live, ask, channel));
         });
       });
     });
-    // ssh2 tells of a broken protocol, a dead peer (keepalive) and a reset socket alike; it has begun to end the
-    // connection, but a peer that does not answer would leave the socket half open for ever.
-    client.on('error', () => {
-      this.#cutSoon();
-    });
+    // ssh2 can't send anything any more once the client has ended its side, so that is its leaving already.
     client.on('end', () => {
+      this.#left();
       this.#cutSoon();
     });
     client.on('close', () => {
-      this.#gone.abort(new Departure('client-left'));
-      this.#live?.remove();
+      this.#left();
     });
+  }
+
+  #left(): void {
+    this.#gone.abort(new Departure('client-left'));
+    this.#live?.remove();
   }
 
   #ready(): void {
@@ -139,8 +157,8 @@ export class SshConnection {
     else live.ended.addEventListener('abort', ended, { once: true, signal: this.#gone.signal });
   }
 
-  #track(serving: Promise<void>): void {
-    const tracked = serving
+  #track(serve: () => Promise<void>): void {
+    const tracked = serve()
       .catch((error: unknown) => {
         this.#problem('serve must not reject', error);
       })
@@ -159,7 +177,9 @@ export class SshConnection {
       reason,
       ...(fingerprint === undefined ? {} : { fingerprint }),
     });
-    if (reason === 'wrong-login' && enforcedLogin !== undefined) {
+    // Once: an agent offers one key after the other.
+    if (reason === 'wrong-login' && enforcedLogin !== undefined && !this.#hasShownLogin) {
+      this.#hasShownLogin = true;
       this.#wire.banner(`${refusalLines({ kind: 'wrong-login', expected: enforcedLogin }).join('\n')}\n`);
     }
   }

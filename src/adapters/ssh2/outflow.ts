@@ -12,7 +12,7 @@ const HIGH_WATER_BYTES = 256 * 1024;
  */
 export class Outflow {
   readonly #wire: Wire;
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   constructor(wire: Wire) {
     this.#wire = wire;

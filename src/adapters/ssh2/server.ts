@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
-import ssh2 from 'ssh2';
+import ssh2, { type ClientInfo, type Connection as Ssh2Connection } from 'ssh2';
 import { plainAddress } from '../../domain/address.js';
 import type { Clock } from '../../ports/clock.js';
 import type { GitGateway } from '../../ports/git-gateway.js';
@@ -41,14 +41,16 @@ export class SshServer {
     const hostKeys = options.hostKeys.map((key) => key.privateKey);
     this.#ssh = new ssh2.Server({ hostKeys, ident: 'gitmouth', algorithms: ALGORITHMS });
     this.#ssh.on('connection', (client, info) => {
-      const accepted = this.#accepted.get(socketOf(client));
-      if (accepted === undefined) throw new Error('a connection over a socket that was not accepted here');
-      accepted.connection = new SshConnection(client, info, accepted.id, options);
+      this.#connected(client, info);
     });
     // Without TCP_NODELAY a small answer waits for the client's delayed acknowledgement: 148 ms for an ls-remote
     // instead of 24.
     this.#listener = createServer({ noDelay: true }, (socket) => {
       this.#accept(socket);
+    });
+    // Too many open files, say: this client can't be served, those that are connected can.
+    this.#listener.on('error', (error) => {
+      if (this.#listener.listening) this.#problem('a connection could not be accepted', error);
     });
   }
 
@@ -72,7 +74,7 @@ export class SshServer {
       [...this.#accepted].map(async ([socket, { connection }]) => {
         if (connection === undefined) socket.destroy();
         else await connection.end(words);
-        if (!socket.closed) await once(socket, 'close');
+        if (!socket.closed) await closed(socket);
       }),
     );
   }
@@ -80,6 +82,28 @@ export class SshServer {
   /** Cuts every connection at once. */
   cutConnections(): void {
     for (const socket of this.#accepted.keys()) socket.destroy();
+  }
+
+  /** ssh2 lets nobody contain what is thrown here, before anything listens to the connection's errors. */
+  #connected(client: Ssh2Connection, info: ClientInfo): void {
+    const socket = socketOf(client);
+    const accepted = this.#accepted.get(socket);
+    try {
+      if (accepted === undefined) throw new Error('a connection over a socket that was not accepted here');
+      accepted.connection = new SshConnection(client, info, accepted.id, this.#options);
+    } catch (error) {
+      this.#problem('a connection could not be begun', error, accepted?.id);
+      socket.destroy();
+    }
+  }
+
+  #problem(message: string, error: unknown, connection?: string): void {
+    this.#options.observer.record({
+      type: 'problem',
+      message,
+      error,
+      ...(connection === undefined ? {} : { connection }),
+    });
   }
 
   #accept(socket: Socket): void {
@@ -108,4 +132,13 @@ export class SshServer {
     });
     injectSocket(this.#ssh, socket);
   }
+}
+
+/** Not by `once`, which rejects when the socket is reset. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('close', () => {
+      resolve();
+    });
+  });
 }

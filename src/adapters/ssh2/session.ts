@@ -25,12 +25,9 @@ export function listenToSession(
   let environmentRequests = 0;
   let served: SshChannel | undefined;
 
-  const begin = (accept: () => ServerChannel, reject: () => void, ask: Ask) => {
-    // A second command on the same channel (RFC 4254 6.5: only one may succeed).
-    if (hasCommand(session)) {
-      reject();
-      return;
-    }
+  const begin = (accept: () => ServerChannel, ask: Ask) => {
+    // A second command on the same channel (RFC 4254 6.5: only one may succeed); the wire refuses it.
+    if (hasCommand(session)) return;
     served = new SshChannel(accept(), wire, outflow, connectionGone);
     serve(ask, served);
   };
@@ -57,15 +54,15 @@ export function listenToSession(
     (accept as (() => void) | undefined)?.();
     served.signal(info.name);
   });
-  session.on('exec', (accept, reject, info) => {
-    begin(accept, reject, {
+  session.on('exec', (accept, _reject, info) => {
+    begin(accept, {
       kind: 'command',
       command: info.command,
       ...(gitProtocol === undefined ? {} : { gitProtocol }),
     });
   });
-  session.on('shell', (accept, reject) => {
-    begin(accept, reject, { kind: 'shell' });
+  session.on('shell', (accept) => {
+    begin(accept, { kind: 'shell' });
   });
   session.on('close', () => {
     served?.leave();

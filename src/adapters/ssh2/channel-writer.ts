@@ -1,0 +1,77 @@
+import { Writable } from 'node:stream';
+import type { ServerChannel } from 'ssh2';
+import { forgetWritten } from './internals.js';
+import type { Outflow } from './outflow.js';
+
+const BUFFER_BYTES = 64 * 1024;
+
+/**
+ * Writes to a channel or its standard error, one chunk at a time, each when the connection has room and it is this
+ * stream's turn. ssh2 never calls back a write to a closed channel: whoever owns the writer destroys it then.
+ */
+export class ChannelWriter extends Writable {
+  readonly #channel: ServerChannel;
+  readonly #target: Writable;
+  readonly #outflow: Outflow;
+  readonly #turns: Turns;
+  #due: Buffer | undefined;
+
+  constructor(channel: ServerChannel, target: Writable, outflow: Outflow, turns: Turns) {
+    super({ highWaterMark: BUFFER_BYTES });
+    this.#channel = channel;
+    this.#target = target;
+    this.#outflow = outflow;
+    this.#turns = turns;
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#due = chunk;
+    this.#turns.take((release) => {
+      this.#outflow.whenRoom(() => {
+        this.#writeDue(release, done);
+      });
+    });
+  }
+
+  /** What waits for room when the client closes its channel is not held until there is some. */
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#due = undefined;
+    done(error);
+  }
+
+  #writeDue(release: () => void, done: (error?: Error | null) => void): void {
+    const chunk = this.#due;
+    this.#due = undefined;
+    if (chunk === undefined) {
+      release();
+      return;
+    }
+    this.#target.write(chunk, (error) => {
+      forgetWritten(this.#channel);
+      release();
+      done(error);
+    });
+  }
+}
+
+/**
+ * One write at a time over both streams of a channel: when both wait for the client's window, ssh2 wakes only one of
+ * them (server.js, CHANNEL_WINDOW_ADJUST) and the other would wait for ever.
+ */
+export class Turns {
+  readonly #queue: ((release: () => void) => void)[] = [];
+  #taken = false;
+
+  take(task: (release: () => void) => void): void {
+    if (this.#taken) {
+      this.#queue.push(task);
+      return;
+    }
+    this.#taken = true;
+    task(() => {
+      this.#taken = false;
+      const next = this.#queue.shift();
+      if (next !== undefined) this.take(next);
+    });
+  }
+}

@@ -1,0 +1,63 @@
+/** Messages that ssh2 does not build, or builds wrongly, as payloads (RFC 4250 4.1.2 numbers them). */
+
+const MESSAGE = { DISCONNECT: 1, EXT_INFO: 7, USERAUTH_BANNER: 53, CHANNEL_REQUEST: 98 } as const;
+
+/** Disconnect reasons of RFC 4253 11.1 that are used. */
+export const DISCONNECT = { PROTOCOL_ERROR: 2, SERVICE_NOT_AVAILABLE: 7, BY_APPLICATION: 11 } as const;
+
+/** Signals of RFC 4254 6.10; names beyond them carry a domain, as OpenSSH does. */
+const RFC_SIGNALS: readonly string[] = [
+  'ABRT',
+  'ALRM',
+  'FPE',
+  'HUP',
+  'ILL',
+  'INT',
+  'KILL',
+  'PIPE',
+  'QUIT',
+  'SEGV',
+  'TERM',
+  'USR1',
+  'USR2',
+];
+
+/** RFC 4253 11.1 */
+export function disconnectMessage(reason: number, words: string): Buffer {
+  return message(MESSAGE.DISCONNECT, uint32(reason), string(words), string(''));
+}
+
+/** RFC 4252 5.4 */
+export function bannerMessage(text: string): Buffer {
+  return message(MESSAGE.USERAUTH_BANNER, string(text), string(''));
+}
+
+/** RFC 8308 3.1 */
+export function signatureAlgorithmsMessage(algorithms: readonly string[]): Buffer {
+  return message(MESSAGE.EXT_INFO, uint32(1), string('server-sig-algs'), string(algorithms.join(',')));
+}
+
+/** RFC 4254 6.10 */
+export function exitSignalMessage(channel: number, signal: string): Buffer {
+  const name = RFC_SIGNALS.includes(signal) ? signal : `${signal}@openssh.com`;
+  const wantReply = Buffer.from([0]);
+  const coreDumped = Buffer.from([0]);
+  const [words, language] = [string(''), string('')];
+  const head = [uint32(channel), string('exit-signal'), wantReply];
+  return message(MESSAGE.CHANNEL_REQUEST, ...head, string(name), coreDumped, words, language);
+}
+
+function message(type: number, ...parts: Buffer[]): Buffer {
+  return Buffer.concat([Buffer.from([type]), ...parts]);
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+function string(text: string): Buffer {
+  const bytes = Buffer.from(text, 'utf8');
+  return Buffer.concat([uint32(bytes.length), bytes]);
+}
