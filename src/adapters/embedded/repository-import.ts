@@ -64,7 +64,7 @@ async function folderOf(source: string): Promise<string> {
 
 /** What does not lie in the folder itself can't be seen from the sandbox. Said here, where the way out is known. */
 async function refuseParts(source: string, folder: string): Promise<void> {
-  const copy = `make a whole copy first (git clone --mirror ${printable(source, 200)} COPY) and import that`;
+  const copy = `make a whole copy first (git clone --mirror --dissociate ${printable(source, 200)} COPY) and import that`;
   if (await isFile(join(folder, '.git'))) {
     throw importFailed(source, `it is a linked work tree or submodule; ${copy}`);
   }

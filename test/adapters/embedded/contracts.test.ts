@@ -1,4 +1,3 @@
-import { describe, test } from '@jest/globals';
 import type { CreationRule } from '../../../src/domain/access-policy.js';
 import { EmbeddedAccessControl } from '../../../src/adapters/embedded/embedded-access-control.js';
 import { EmbeddedAuthenticator } from '../../../src/adapters/embedded/embedded-authenticator.js';
@@ -9,14 +8,10 @@ import { EmbeddedPlatform } from '../../../src/adapters/embedded/platform.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
 import { accessControlContract } from '../../contracts/access-control.js';
 import { authenticatorContract } from '../../contracts/authenticator.js';
-import type { ContractCase } from '../../contracts/contract.js';
 import { repositoryLocksContract } from '../../contracts/repository-locks.js';
 import { sessionRegistryContract } from '../../contracts/session-registry.js';
+import { runContract } from '../../support/contract.js';
 import { openHouse, register, settledApp, type House } from './house.js';
-
-function apply(contract: readonly ContractCase[]): void {
-  for (const promise of contract) test(promise.name, () => promise.run());
-}
 
 function people(house: House) {
   return {
@@ -29,69 +24,67 @@ function people(house: House) {
 }
 
 // A question to SQLite is answered before anything else can happen: no stalling, no giving up meanwhile.
-describe('the embedded authenticator', () => {
-  apply(
-    authenticatorContract(async () => {
-      const house = openHouse();
-      return { ...people(house), authenticator: new EmbeddedAuthenticator(house.db) };
-    }, ['stall']).filter((promise) => promise.leftOut === undefined),
-  );
-});
+runContract(
+  'the embedded authenticator',
+  authenticatorContract(async () => {
+    const house = openHouse();
+    return { ...people(house), authenticator: new EmbeddedAuthenticator(house.db) };
+  }, ['stall']),
+);
 
-describe('the embedded access control', () => {
-  apply(
-    accessControlContract(async () => {
-      const house = openHouse();
-      const { apps, users } = house.platform;
-      const creation: { -readonly [K in keyof CreationRule]: CreationRule[K] } = { onPush: false, limit: 10 };
-      return {
-        ...people(house),
-        access: new EmbeddedAccessControl(house.db, creation),
-        removeUser: async (user: string) => {
-          // Who owns apps is not removed; the contract is about those who are.
-          for (const app of apps.list()) if (app.owner === user) apps.remove(app.name);
-          users.remove(user);
-        },
-        createApp: async (name: string, owner: string) => settledApp(house, name, owner),
-        destroyApp: async (name: string) => apps.remove(name),
-        share: async (app: string, user: string, access: 'read' | 'write') => apps.share(app, user, access),
-        unshare: async (app: string, user: string) => apps.unshare(app, user),
-        setArchive: async (app: string, on: boolean) => apps.setArchive(app, on),
-        setBranch: async (app: string, branch: string) => apps.setBranch(app, branch),
-        setCreation: async (rule: CreationRule) => void Object.assign(creation, rule),
-      };
-    }, ['stall']).filter((promise) => promise.leftOut === undefined),
-  );
-});
+runContract(
+  'the embedded access control',
+  accessControlContract(async () => {
+    const house = openHouse();
+    const { apps, users } = house.platform;
+    const creation: { -readonly [K in keyof CreationRule]: CreationRule[K] } = { onPush: false, limit: 10 };
+    return {
+      ...people(house),
+      access: new EmbeddedAccessControl(house.db, creation),
+      removeUser: async (user: string) => {
+        // Who owns apps is not removed; the contract is about those who are.
+        for (const app of apps.list()) if (app.owner === user) apps.remove(app.name);
+        users.remove(user);
+      },
+      createApp: async (name: string, owner: string) => settledApp(house, name, owner),
+      destroyApp: async (name: string) => apps.remove(name),
+      share: async (app: string, user: string, access: 'read' | 'write') => apps.share(app, user, access),
+      unshare: async (app: string, user: string) => apps.unshare(app, user),
+      setArchive: async (app: string, on: boolean) => apps.setArchive(app, on),
+      setBranch: async (app: string, branch: string) => apps.setBranch(app, branch),
+      setCreation: async (rule: CreationRule) => void Object.assign(creation, rule),
+    };
+  }, ['stall']),
+);
 
-describe('the embedded locks', () => {
-  apply(
-    repositoryLocksContract(async () => {
-      const house = openHouse();
-      const otherDb = openDatabase(house.file);
-      const { clock } = house;
-      return {
-        one: house.locks,
-        other: new EmbeddedLocks(otherDb, clock),
-        leaseMs: 30_000,
-        now: () => clock.now(),
-        pass: (ms: number) => clock.pass(ms),
-        expire: async (app: string) => {
-          otherDb.prepare('UPDATE leases SET expires_at = ? WHERE app = ?').run(clock.now(), app);
-        },
-        breakDown: async () => house.close(),
-        close: async () => {
-          house.close();
-          otherDb.close();
-        },
-      };
-    }),
-  );
-});
+runContract(
+  'the embedded locks',
+  repositoryLocksContract(async () => {
+    const house = openHouse();
+    const otherDb = openDatabase(house.file);
+    const { clock } = house;
+    return {
+      one: house.locks,
+      other: new EmbeddedLocks(otherDb, clock),
+      leaseMs: 30_000,
+      now: () => clock.now(),
+      pass: (ms: number) => clock.advance(ms),
+      expire: async (app: string) => {
+        otherDb.prepare('UPDATE leases SET expires_at = ? WHERE app = ?').run(clock.now(), app);
+      },
+      breakDown: async () => house.close(),
+      close: async () => {
+        house.close();
+        otherDb.close();
+      },
+    };
+  }),
+);
 
 // The removals come over the server's own connection to the database, then over another one, as the CLI's do.
-describe.each(['the same', 'another'])('the embedded session registry, with removals over %s connection', (by) => {
-  apply(
+for (const by of ['the same', 'another']) {
+  runContract(
+    `the embedded session registry, with removals over ${by} connection`,
     sessionRegistryContract(async () => {
       const house = openHouse();
       const otherDb = openDatabase(house.file);
@@ -109,4 +102,4 @@ describe.each(['the same', 'another'])('the embedded session registry, with remo
       };
     }),
   );
-});
+}

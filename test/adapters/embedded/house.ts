@@ -7,16 +7,16 @@ import { EmbeddedLocks } from '../../../src/adapters/embedded/embedded-locks.js'
 import { EmbeddedPlatform } from '../../../src/adapters/embedded/platform.js';
 import { Repositories } from '../../../src/adapters/embedded/repositories.js';
 import type { RunInRepository } from '../../../src/adapters/embedded/repository-run.js';
+import { MemoryClock } from '../../../src/adapters/memory/clock.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
 import { temporaryFolder } from '../../support/temporary.js';
-import { ManualClock } from './manual-clock.js';
 import { unsandboxed } from './run-unsandboxed.js';
 
 export interface House {
   readonly folder: string;
   readonly file: string;
   readonly db: Database;
-  readonly clock: ManualClock;
+  readonly clock: MemoryClock;
   readonly platform: EmbeddedPlatform;
   readonly locks: EmbeddedLocks;
   readonly repositories: Repositories;
@@ -27,7 +27,7 @@ export interface House {
 export function openHouse(run: RunInRepository = unsandboxed(), folder = temporaryFolder('house')): House {
   const file = join(folder, 'gitmouth.db');
   const db = openDatabase(file);
-  const clock = new ManualClock();
+  const clock = new MemoryClock();
   const platform = new EmbeddedPlatform(db, clock);
   const locks = new EmbeddedLocks(db, clock);
   const repositories = new Repositories({
