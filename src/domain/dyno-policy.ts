@@ -37,6 +37,19 @@ function protocolEnvironment(session: Session): Record<string, string> {
   return session.request.protocol === 0 ? {} : { GIT_PROTOCOL: `version=${session.request.protocol}` };
 }
 
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** Names that git, gitmouth or the dyno's own shell use for themselves: no platform sets them. */
+const OWN_NAME = /^(?:GIT_|GITMOUTH_)|^(?:PATH|HOME|LANG)$/;
+
+/** Of a platform's environment what is well-formed and nobody else's. */
+function platformEnvironment(environment: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter(
+      ([name, value]) => NAME.test(name) && !OWN_NAME.test(name) && !value.includes('\0'),
+    ),
+  );
+}
+
 /**
  * What the dyno of a session runs. Built from nothing: of what the client sent, only the checked protocol version
  * goes in. Hooks find out who pushed from the `GITMOUTH_*` variables (README, "Hooks").
@@ -47,7 +60,7 @@ export function planDyno(session: Session, grant: Grant): DynoPlan {
     service: request.service,
     access: grant.access,
     environment: {
-      ...grant.environment,
+      ...platformEnvironment(grant.environment),
       ...protocolEnvironment(session),
       GITMOUTH_USER: caller.user.name,
       GITMOUTH_KEY_FINGERPRINT: caller.key.sha256,

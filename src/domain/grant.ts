@@ -13,6 +13,6 @@ export interface Grant {
   readonly branch?: string;
   /** Words for the user, shown before git starts. */
   readonly notice?: string;
-  /** More environment for the dyno; names that gitmouth or git use for themselves are overridden. */
+  /** More environment for the dyno; names that gitmouth, git or the dyno use for themselves are left out. */
   readonly environment?: Readonly<Record<string, string>>;
 }

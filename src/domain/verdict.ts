@@ -48,12 +48,18 @@ export function verdictOf(outcome: Outcome, caller: Caller, sessionId: string): 
     case 'faulted':
       return { words: marked(...faultLines(outcome.fault.stage), who), exit: { code: EXIT_FAULT } };
     case 'ended':
-      return { words: marked(...endedLines(outcome.reason), who), exit: { signal: 'TERM' } };
+      return { words: endedWords(outcome.reason, who), exit: { signal: 'TERM' } };
     case 'crashed':
       return { words: marked(...bugLines(), who), exit: { code: EXIT_FAULT } };
     default:
       return outcome satisfies never;
   }
+}
+
+/** Nothing for a client who has left. */
+function endedWords(reason: EndReason, who: string): string {
+  const lines = endedLines(reason);
+  return lines.length === 0 ? '' : marked(...lines, who);
 }
 
 /** A fault stays one; anything else thrown is a bug. */

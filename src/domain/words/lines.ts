@@ -1,6 +1,14 @@
-/** Heroku's form: what the door itself says stands apart from what git and the hooks say. Ends with a line end. */
+import { printable } from './printable.js';
+
+/** The longest line of ours, with names of any platform in it. */
+const LONGEST_LINE = 1000;
+
+/**
+ * Heroku's form: what the door itself says stands apart from what git and the hooks say. Ends with a line end.
+ * Whatever names a line quotes, it stays one line and moves no cursor.
+ */
 export function marked(...lines: readonly string[]): string {
-  return lines.map((line) => ` !     ${line}\n`).join('');
+  return lines.map((line) => ` !     ${printable(line, LONGEST_LINE)}\n`).join('');
 }
 
 /** `1 second`, `90 seconds`, `2 minutes`: whole units, for people. */
