@@ -121,6 +121,6 @@ export function pairOf(privateKey: string): Pair {
     get fingerprint() {
       return this.publicKey.sha256;
     },
-    sign: (data, hash) => parsed.sign(data, hash as never),
+    sign: (data, hash) => parsed.sign(data, hash),
   };
 }
