@@ -121,8 +121,7 @@ export class MemoryRepositoryLocks implements RepositoryLocks {
 
 class MemoryLease implements Lease {
   readonly #lost = new AbortController();
-  #over = false;
-  readonly lost: AbortSignal = this.#lost.signal;
+  readonly lost = this.#lost.signal;
 
   constructor(
     readonly app: string,
@@ -132,13 +131,10 @@ class MemoryLease implements Lease {
   ) {}
 
   lose(): void {
-    this.#over = true;
     this.#lost.abort(new Departure('lease-lost'));
   }
 
   async release(): Promise<void> {
-    if (this.#over) return;
-    this.#over = true;
     this.giveBack();
   }
 }
