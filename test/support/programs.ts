@@ -26,6 +26,7 @@ const PROGRAMS = {
   ssh: answering('ssh', '-V', 'openssh-client'),
   'ssh-keygen': { package: 'openssh-client', probe: ['sh', '-c', 'command -v ssh-keygen'] },
   'ssh-agent': { package: 'openssh-client', probe: ['sh', '-c', 'command -v ssh-agent && command -v ssh-add'] },
+  script: answering('script', '--version', 'bsdutils'),
   ps: answering('ps', '--version', 'procps'),
   perl: answering('perl'),
   python3: answering('python3'),
