@@ -123,6 +123,10 @@ function startFailure(message: string): ProbeResult {
 /** What bubblewrap says when this machine keeps it from working. */
 const KNOWN_FAILURES: readonly { readonly sign: RegExp; readonly advice: string }[] = [
   {
+    sign: /Can't mount proc/,
+    advice: 'in a container, start it with its /proc unmasked (Docker: --security-opt systempaths=unconfined)',
+  },
+  {
     sign: /Unknown option/,
     advice: 'install bubblewrap 0.8.0 or newer',
   },
@@ -133,10 +137,6 @@ const KNOWN_FAILURES: readonly { readonly sign: RegExp; readonly advice: string 
       'sysctl kernel.apparmor_restrict_unprivileged_userns=0 or an AppArmor profile for bwrap (Ubuntu), ' +
       'sysctl user.max_user_namespaces=15000; in a container, one that may make namespaces ' +
       '(Docker: --security-opt seccomp=unconfined --security-opt systempaths=unconfined --cap-add SYS_ADMIN)',
-  },
-  {
-    sign: /Can't mount proc/,
-    advice: 'in a container, start it with its /proc unmasked (Docker: --security-opt systempaths=unconfined)',
   },
 ];
 

@@ -43,6 +43,9 @@ export class UnsandboxedSandbox implements Sandbox {
     const onHost = hostPaths(job);
     const [file, ...args] = this.#limited(job.limits ?? this.#options.limits, job.argv.map(onHost));
     if (file === undefined) throw new Fault('GM_DYNO_START', 'connect', `${job.argv[0]} is not installed`);
+    const environment = Object.fromEntries(
+      Object.entries(job.environment ?? {}).map(([name, value]): [string, string] => [name, onHost(value)]),
+    );
     const home = this.#makeHome();
     try {
       const child = startChild(file, args, {
