@@ -1,13 +1,11 @@
-/** The promises of how a dyno session opens and ends. */
+/** The promises of how the command in a dyno ends. */
 import assert from 'node:assert/strict';
-import { assertFault, gone, never, offered, rejectionOf, turns, within, type Promised } from './contract.js';
+import { assertFault, offered, rejectionOf, turns, within } from './contract.js';
 import { inDyno, line, read, write } from './dyno-driver.js';
-import type { TransportHarness, TransportLack } from './transport.js';
+import type { TransportPromise } from './transport.js';
 
-type Case = Promised<TransportHarness, TransportLack>;
-
-const exits: readonly Case[] = [
-  ...[0, 1, 42, 127, 128, 255].map((code): Case => ({
+const exits: readonly TransportPromise[] = [
+  ...[0, 1, 42, 127, 128, 255].map((code): TransportPromise => ({
     name: `exit status ${code} is told as it is`,
     needs: 'exitStatus',
     run: (harness) =>
@@ -15,7 +13,7 @@ const exits: readonly Case[] = [
         assert.deepEqual(await within(exit, 'the exit'), { kind: 'code', code });
       }),
   })),
-  ...(['TERM', 'KILL'] as const).map((signal): Case => ({
+  ...(['TERM', 'KILL'] as const).map((signal): TransportPromise => ({
     name: `a command that dies of ${signal} is told as that signal, not as a status`,
     needs: 'ownDeath',
     run: (harness) =>
@@ -63,7 +61,7 @@ const exits: readonly Case[] = [
   },
 ];
 
-const signals: readonly Case[] = [
+const signals: readonly TransportPromise[] = [
   {
     name: 'a signal ends a command that does not handle it',
     needs: 'signals',
@@ -74,7 +72,7 @@ const signals: readonly Case[] = [
         assert.deepEqual(await within(session.exit, 'the exit'), { kind: 'signal', signal: 'TERM' });
       }),
   },
-  ...(['TERM', 'INT'] as const).map((name): Case => ({
+  ...(['TERM', 'INT'] as const).map((name): TransportPromise => ({
     name: `${name} reaches the command itself, which may handle it and say its last words`,
     needs: 'signals',
     run: (harness) =>
@@ -87,7 +85,7 @@ const signals: readonly Case[] = [
   })),
 ];
 
-const closing: readonly Case[] = [
+const closing: readonly TransportPromise[] = [
   {
     name: 'closing asks the command to stop first, so that it can clean up',
     needs: 'signals',
@@ -163,65 +161,4 @@ const closing: readonly Case[] = [
   },
 ];
 
-const opening: readonly Case[] = [
-  {
-    name: 'an opening that was given up before it began rejects with the reason of the signal and runs nothing',
-    async run(harness) {
-      const signal = gone();
-      const dyno = await harness.dynoRunning({ kind: 'sleep' });
-      assert.equal(await rejectionOf(harness.transport.open(dyno, signal)), signal.reason);
-      assert.deepEqual(await harness.running(), []);
-    },
-  },
-  {
-    name: 'an opening that is given up at once rejects with the reason of the signal, or gives a session to close',
-    async run(harness) {
-      const giveUp = new AbortController();
-      const opening = harness.transport.open(await harness.dynoRunning({ kind: 'sleep' }), giveUp.signal);
-      giveUp.abort(new Error('given up'));
-      const session = await within(
-        opening.catch((reason: unknown) => assert.equal(reason, giveUp.signal.reason)),
-        'the answer',
-      );
-      if (session !== undefined) await within(session.close(), 'close');
-      assert.deepEqual(await harness.running(), []);
-    },
-  },
-  {
-    name: 'an opening that is given up while it is under way rejects with the reason of the signal',
-    needs: 'stall',
-    async run(harness) {
-      const dyno = await harness.dynoRunning({ kind: 'sleep' });
-      await offered(harness.stall, 'stall')();
-      const giveUp = new AbortController();
-      const opening = harness.transport.open(dyno, giveUp.signal);
-      giveUp.abort(new Error('given up'));
-      assert.equal(await rejectionOf(opening), giveUp.signal.reason);
-      assert.deepEqual(await harness.running(), []);
-    },
-  },
-  {
-    name: 'once a session is open, the signal has no more effect on it',
-    async run(harness) {
-      const giveUp = new AbortController();
-      const session = await harness.transport.open(await harness.dynoRunning({ kind: 'echo' }), giveUp.signal);
-      giveUp.abort(new Error('too late'));
-      await turns();
-      const echoed = read(session.stdout);
-      session.stdin.end('still here');
-      assert.equal((await echoed).toString(), 'still here');
-      await session.close();
-    },
-  },
-  {
-    name: 'a dyno that cannot be started or reached is a fault of connecting, and leaves nothing',
-    needs: 'brokenDyno',
-    async run(harness) {
-      const dyno = await offered(harness.brokenDyno, 'brokenDyno')();
-      assertFault(await rejectionOf(harness.transport.open(dyno, never())), 'connect');
-      assert.deepEqual(await harness.running(), []);
-    },
-  },
-];
-
-export const transportEndings: readonly Case[] = [...exits, ...signals, ...closing, ...opening];
+export const transportEndings: readonly TransportPromise[] = [...exits, ...signals, ...closing];

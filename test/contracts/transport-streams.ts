@@ -4,9 +4,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as realTime } from 'node:timers/promises';
-import { until, within, type Promised } from './contract.js';
+import { until, within } from './contract.js';
 import { inDyno, read, write, writeUntilStalled } from './dyno-driver.js';
-import type { TransportHarness, TransportLack } from './transport.js';
+import type { TransportLack, TransportPromise } from './transport.js';
 
 const MIB = 1024 * 1024;
 /** What may be on its way into a dyno that does not read: kernel pipes, socket buffers and our own queues. */
@@ -19,7 +19,7 @@ function assertSame(actual: Uint8Array, expected: Uint8Array): void {
   assert.equal(digest(actual), digest(expected), 'the bytes differ');
 }
 
-const carrying: readonly Promised<TransportHarness, TransportLack>[] = [
+const carrying: readonly TransportPromise[] = [
   {
     name: '8 MiB of random bytes come through the dyno and back unharmed, and in order',
     run: (harness) =>
@@ -101,7 +101,7 @@ const carrying: readonly Promised<TransportHarness, TransportLack>[] = [
   },
 ];
 
-const backpressure: readonly Promised<TransportHarness, TransportLack>[] = [
+const backpressure: readonly TransportPromise[] = [
   {
     name: 'a command that reads nothing stops its writer: writes are no longer taken, and what is held stays bounded',
     run: (harness) =>
@@ -141,7 +141,7 @@ function settledLength(stream: Readable): () => boolean {
 }
 
 /** Output that is larger than a pipe, on each stream the transport tells apart. */
-function lateReading(to: 'stdout' | 'stderr'): Promised<TransportHarness, TransportLack> {
+function lateReading(to: 'stdout' | 'stderr'): TransportPromise {
   return {
     name: `whatever was written to ${to} can be read after the exit was told, to the last byte`,
     ...(to === 'stderr' ? { needs: 'stderr' } : {}),
@@ -158,9 +158,7 @@ function lateReading(to: 'stdout' | 'stderr'): Promised<TransportHarness, Transp
   };
 }
 
-export function transportStreams(
-  lacks: readonly TransportLack[],
-): readonly Promised<TransportHarness, TransportLack>[] {
+export function transportStreams(lacks: readonly TransportLack[]): readonly TransportPromise[] {
   return [
     {
       name: 'the transport declares what it can do, and that is what the cases below rely on',

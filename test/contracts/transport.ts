@@ -1,8 +1,9 @@
 import type { Dyno } from '../../src/domain/dyno.js';
 import type { Transport } from '../../src/ports/transport.js';
-import { casesOf, type ContractCase, type Harness } from './contract.js';
+import { casesOf, type ContractCase, type Harness, type Promised } from './contract.js';
 import type { Script } from './dyno-scripts.js';
 import { transportEndings } from './transport-endings.js';
+import { transportOpening } from './transport-opening.js';
 import { transportStreams } from './transport-streams.js';
 
 /** A transport, and dynos for it. Its grace between TERM and KILL is to be short: the cases wait for it. */
@@ -33,9 +34,11 @@ export type TransportLack =
   /** A command that kills itself is told as that signal (a dyno may know only 128 + n, as a shell does). */
   | 'ownDeath';
 
+export type TransportPromise = Promised<TransportHarness, TransportLack>;
+
 export function transportContract(
   open: () => Promise<TransportHarness>,
   lacks: readonly TransportLack[] = [],
 ): readonly ContractCase[] {
-  return casesOf(open, lacks, [...transportStreams(lacks), ...transportEndings]);
+  return casesOf(open, lacks, [...transportStreams(lacks), ...transportEndings, ...transportOpening]);
 }

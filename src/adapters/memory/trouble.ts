@@ -1,10 +1,10 @@
 /** Trouble on demand: answers that fail and answers that never come, so that every way of failing can be walked. */
 export class Trouble {
-  #error: unknown;
+  #error: Error | undefined;
   #stalled = false;
 
   /** From now on every call fails with this error. */
-  failWith(error: unknown): void {
+  failWith(error: Error): void {
     this.#error = error;
   }
 
@@ -20,7 +20,7 @@ export class Trouble {
 
   /** What every call that can be given up goes through first. */
   async meet(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
+    // A turn later: whoever gives up in the moment of asking has given up.
     await Promise.resolve();
     signal.throwIfAborted();
     if (this.#error !== undefined) throw this.#error;
