@@ -121,7 +121,7 @@ export class MemoryRepositoryLocks implements RepositoryLocks {
 
 class MemoryLease implements Lease {
   readonly #lost = new AbortController();
-  readonly lost = this.#lost.signal;
+  readonly lost: AbortSignal = this.#lost.signal;
 
   constructor(
     readonly app: string,
