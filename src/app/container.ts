@@ -1,5 +1,14 @@
 import 'reflect-metadata';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Container, ContainerModule } from 'inversify';
 import { AppKeeper } from '../adapters/embedded/app-keeper.js';
@@ -56,9 +65,18 @@ export async function createContainer(config: Config, modules: readonly Containe
   requireHooksFolder(config);
   makeDataFolder(config);
   const choice = await chooseSandboxFor(config);
-  const container = new Container({ defaultScope: 'Singleton' });
-  container.load(systemModule(config), embeddedModule(config, choice.sandbox), ...modules);
+  const opened: (() => void)[] = [];
+  try {
+    const container = new Container({ defaultScope: 'Singleton' });
+    container.load(systemModule(config), embeddedModule(config, choice.sandbox, opened), ...modules);
+    return partsOf(container, config, choice);
+  } catch (error) {
+    for (const close of opened) close();
+    throw error;
+  }
+}
 
+function partsOf(container: Container, config: Config, choice: SandboxChoice): Parts {
   const observer = container.get(tokens.observer);
   const clock = container.get(tokens.clock);
   const registry = container.get(tokens.registry);
@@ -129,10 +147,19 @@ function systemModule(config: Config): ContainerModule {
   });
 }
 
-/** The embedded platform: everything in the data folder, dynos as processes of this machine. */
-function embeddedModule(config: Config, sandbox: Sandbox): ContainerModule {
+/**
+ * The embedded platform: everything in the data folder, dynos as processes of this machine.
+ * @param opened is given how to close it again, also before a lifecycle can be had.
+ */
+function embeddedModule(config: Config, sandbox: Sandbox, opened: (() => void)[]): ContainerModule {
   return new ContainerModule(({ bind }) => {
     const { platform, db } = openPlatform(config);
+    const registry = new EmbeddedSessionRegistry(db);
+    const close = () => {
+      registry.close();
+      db.close();
+    };
+    opened.push(close);
     const repositories = repositoriesOf(config, sandbox);
     bind(tokens.authenticator).toResolvedValue(() => new EmbeddedAuthenticator(db));
     bind(tokens.accessControl).toResolvedValue(() => new EmbeddedAccessControl(db, config.creation));
@@ -147,7 +174,6 @@ function embeddedModule(config: Config, sandbox: Sandbox): ContainerModule {
     bind(tokens.transport).toResolvedValue(
       () => new ProcessTransport({ sandbox, graceMs: config.limits.terminateGraceMs, ...operatorHooks(config) }),
     );
-    const registry = new EmbeddedSessionRegistry(db);
     bind(tokens.registry).toConstantValue(registry);
     bind(tokens.lifecycle).toResolvedValue(
       (locks, observer) => ({
@@ -161,10 +187,7 @@ function embeddedModule(config: Config, sandbox: Sandbox): ContainerModule {
             });
           }
         },
-        close: () => {
-          registry.close();
-          db.close();
-        },
+        close,
       }),
       [tokens.locks, tokens.observer],
     );
