@@ -1,208 +1,233 @@
+/** What every client channel promises, seen from both of its ends. */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { Readable, type Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable, Writable } from 'node:stream';
+import type { SignalName } from '../../src/domain/dyno.js';
 import { isDeparture } from '../../src/domain/session-end.js';
 import type { Verdict } from '../../src/domain/verdict.js';
 import type { ClientChannel } from '../../src/ports/client-channel.js';
-import { casesOf, turns, until, within, type ContractCase, type Harness, type Promised } from './contract.js';
-import { read, write, writeUntilStalled } from './dyno-driver.js';
+import { casesOf, until, within, type ContractCase, type Harness, type Promised } from './contract.js';
 
-/** A channel, and the client at its other end. */
+/** The client's own end of the channel. */
+export interface ClientEnd {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** How it came out; undefined when the client left before it was told. */
+  readonly exit: Promise<Verdict['exit'] | undefined>;
+  signal(name: string): void;
+  /** Hangs up. */
+  leave(): void;
+}
+
 export interface ClientChannelHarness extends Harness {
   readonly channel: ClientChannel;
-  readonly client: {
-    readonly stdin: Writable;
-    /** The client reads nothing of these before it is told to. */
-    readonly stdout: Readable;
-    readonly stderr: Readable;
-    /** How the client was told it came out; undefined when it was told nothing. Settles once all output was read. */
-    readonly exit: Promise<Verdict['exit'] | undefined>;
-    /** Sends a signal by this name, whatever it is. */
-    signal(name: string): void;
-    /** Hangs up, without a word. */
-    leave(): void;
-  };
+  readonly client: ClientEnd;
 }
+
+const MEBIBYTE = 1024 ** 2;
+/** More than any channel may hold, so that someone must wait. */
+const LARGE = 16 * MEBIBYTE;
+const HELD_LIMIT = 4 * MEBIBYTE;
+const ALL_WELL: Verdict = { words: '', exit: { code: 0 } };
 
 export function clientChannelContract(open: () => Promise<ClientChannelHarness>): readonly ContractCase[] {
-  const listening = async () => {
-    const harness = await open();
-    // Streams whose other end has gone say so by an error; whoever uses them listens for it.
-    const { channel, client } = harness;
-    for (const stream of [channel.stdin, channel.stdout, channel.stderr, client.stdin, client.stdout, client.stderr]) {
-      stream.on('error', () => undefined);
-    }
-    return harness;
-  };
-  return casesOf(listening, [], [...streams, ...finishing, ...leaving]);
+  return casesOf(open, [], [...streams, ...verdicts, ...endings]);
 }
-
-const MIB = 1024 * 1024;
-const MOST_HELD = 4 * MIB;
-const DONE: Verdict = { words: '', exit: { code: 0 } };
 
 const streams: readonly Promised<ClientChannelHarness>[] = [
   {
-    name: 'what the client sends is read in order, to its end of input',
+    name: 'what the client sends arrives unchanged, and its end of input after it',
     async run({ channel, client }) {
-      const bytes = randomBytes(3 * MIB);
-      const received = read(channel.stdin);
-      await within(pipeline(Readable.from([bytes.subarray(0, 1), bytes.subarray(1)]), client.stdin), 'the sending');
-      assert.ok((await received).equals(bytes));
+      client.stdin.end(pattern(MEBIBYTE));
+      assert.ok((await within(allOf(channel.stdin), 'the input')).equals(pattern(MEBIBYTE)));
     },
   },
   {
-    name: 'what is written reaches the client in order, standard error apart from standard output',
+    name: 'standard output and standard error reach the client unchanged and apart',
     async run({ channel, client }) {
-      const bytes = randomBytes(3 * MIB);
-      const [out, err] = [read(client.stdout), read(client.stderr)];
-      await write(channel.stderr, Buffer.from('words'));
-      for (let start = 0; start < bytes.length; start += 100_000)
-        await write(channel.stdout, bytes.subarray(start, start + 100_000));
-      await within(channel.finish(DONE), 'the end');
-      assert.ok((await out).equals(bytes));
-      assert.equal((await err).toString(), 'words');
+      const [output, errors] = [allOf(client.stdout), allOf(client.stderr)];
+      channel.stdout.write(pattern(MEBIBYTE));
+      channel.stderr.write('apart');
+      channel.stdout.write('last');
+      await within(channel.finish(ALL_WELL), 'the finish');
+      assert.ok((await within(output, 'the output')).equals(Buffer.concat([pattern(MEBIBYTE), Buffer.from('last')])));
+      assert.equal((await within(errors, 'the errors')).toString(), 'apart');
     },
   },
   {
-    name: 'a client that reads nothing stops the writer; what is held for it is bounded, and counted',
+    name: 'a client that does not read slows the writer, and little is held for it meanwhile',
     async run({ channel, client }) {
-      const taken = await writeUntilStalled(channel.stdout, 2 * MOST_HELD);
-      assert.equal(channel.stdout.write('x'), false);
-      const held = channel.heldBytes();
-      assert.ok(held > 0 && held < MOST_HELD, `${held} bytes are held`);
-      let received = 0;
-      client.stdout.on('data', (chunk: Buffer) => (received += chunk.length)).resume();
-      await until(() => received > taken, 'the client has read all');
-      await until(() => channel.heldBytes() === 0, 'nothing is held any more');
+      const writing = { taken: 0 };
+      const all = write(channel.stdout, LARGE, writing);
+      const held = await heldWhenStill(channel, writing);
+      assert.ok(writing.taken < LARGE / 2, `${writing.taken} of ${LARGE} bytes were taken unread`);
+      assert.ok(held < HELD_LIMIT, `${held} bytes are held`);
+      const output = allOf(client.stdout);
+      client.stderr.resume();
+      await within(all, 'the writing');
+      await within(channel.finish(ALL_WELL), 'the finish');
+      assert.ok((await within(output, 'the output')).equals(pattern(LARGE)));
     },
   },
   {
-    name: 'input that nobody reads stops the client',
+    name: 'a reader that does not read slows the client, and little is held for it meanwhile',
     async run({ channel, client }) {
-      await writeUntilStalled(client.stdin, 2 * MOST_HELD);
-      assert.ok(channel.stdin.readableLength < MOST_HELD);
+      const writing = { taken: 0 };
+      const all = write(client.stdin, LARGE, writing).then(() => client.stdin.end());
+      const held = await heldWhenStill(channel, writing);
+      assert.ok(held < HELD_LIMIT, `${held} bytes are held`);
+      assert.ok((await within(allOf(channel.stdin), 'the input')).equals(pattern(LARGE)));
+      await within(all, 'the writing');
+    },
+  },
+  {
+    name: 'the signals that a client may send are told, in order, and no others',
+    async run({ channel, client }) {
+      const told: SignalName[] = [];
+      channel.onSignal((name) => told.push(name));
+      for (const name of ['TERM', 'SEGV', 'INT', 'NONSENSE', 'HUP', 'STOP', 'USR1']) client.signal(name);
+      await until(() => told.length >= 4, 'the signals arrive');
+      assert.deepEqual(told, ['TERM', 'INT', 'HUP', 'USR1']);
     },
   },
 ];
 
-const finishing: readonly Promised<ClientChannelHarness>[] = [
-  ...([{ code: 0 }, { code: 1 }, { code: 255 }, { signal: 'TERM' }, { signal: 'KILL' }] as const).map(
-    (exit): Promised<ClientChannelHarness> => ({
-      name: `the client is told ${JSON.stringify(exit)} as it is`,
-      async run({ channel, client }) {
-        const output = [read(client.stdout), read(client.stderr)];
-        await within(channel.finish({ words: '', exit }), 'the end');
-        assert.deepEqual(await within(client.exit, 'the exit'), exit);
-        await Promise.all(output);
-      },
-    }),
-  ),
+const verdicts: readonly Promised<ClientChannelHarness>[] = [
+  ...[{ code: 0 }, { code: 127 }, { signal: 'KILL' } as const, { signal: 'XCPU' } as const].map((exit) => ({
+    name: `the client is told of ${JSON.stringify(exit)}`,
+    async run({ channel, client }: ClientChannelHarness) {
+      discard(client);
+      await within(channel.finish({ words: '', exit }), 'the finish');
+      assert.deepEqual(await within(client.exit, 'the exit'), exit);
+    },
+  })),
   {
-    name: 'everything written before the end goes out before it, then the words, on standard error, then the exit',
+    name: 'last words come after everything that was written before',
     async run({ channel, client }) {
-      const seen: string[] = [];
-      const [out, err] = [read(client.stdout), read(client.stderr)];
-      for (const stream of [client.stdout, client.stderr]) stream.once('end', () => seen.push('end'));
-      const told = client.exit.then(() => seen.push('exit'));
-      channel.stdout.write(Buffer.alloc(MIB, 'x'));
-      channel.stderr.write('before\n');
-      await within(channel.finish({ words: ' !     refused\n', exit: { code: 1 } }), 'the end');
-      await within(told, 'the exit');
-      assert.equal((await out).length, MIB);
-      assert.equal((await err).toString(), 'before\n !     refused\n');
-      assert.deepEqual(seen, ['end', 'end', 'exit']);
+      const [output, errors] = [allOf(client.stdout), allOf(client.stderr)];
+      channel.stdout.write(pattern(MEBIBYTE));
+      channel.stderr.write('first, ');
+      await within(channel.finish({ words: 'last', exit: { code: 1 } }), 'the finish');
+      assert.equal((await within(errors, 'the errors')).toString(), 'first, last');
+      assert.equal((await within(output, 'the output')).length, MEBIBYTE);
     },
   },
   {
-    name: 'finishing again changes nothing: the first verdict stands',
+    name: 'only the first verdict counts',
     async run({ channel, client }) {
-      const [, err] = [read(client.stdout), read(client.stderr)];
+      const errors = allOf(client.stderr);
+      client.stdout.resume();
       await within(
         Promise.all([
-          channel.finish({ words: 'first', exit: { code: 1 } }),
-          channel.finish({ words: 'second', exit: { code: 0 } }),
+          channel.finish({ words: 'one', exit: { code: 1 } }),
+          channel.finish({ words: 'two', exit: { code: 2 } }),
         ]),
-        'the end',
+        'both finishes',
       );
-      await within(channel.finish(DONE), 'the end');
       assert.deepEqual(await within(client.exit, 'the exit'), { code: 1 });
-      assert.equal((await err).toString(), 'first');
+      assert.equal((await within(errors, 'the errors')).toString(), 'one');
     },
   },
   {
-    name: 'finishes while the client still sends',
+    name: 'input that nobody read does not keep a verdict from the client',
     async run({ channel, client }) {
-      const output = [read(client.stdout), read(client.stderr)];
-      client.stdin.write(Buffer.alloc(MIB));
-      await within(channel.finish({ words: '', exit: { code: 1 } }), 'the end');
+      client.stdin.on('error', () => undefined);
+      client.stdin.write(pattern(MEBIBYTE));
+      const errors = allOf(client.stderr);
+      client.stdout.resume();
+      await within(channel.finish({ words: 'refused', exit: { code: 1 } }), 'the finish');
       assert.deepEqual(await within(client.exit, 'the exit'), { code: 1 });
-      await Promise.all(output);
+      assert.equal((await within(errors, 'the errors')).toString(), 'refused');
     },
   },
 ];
 
-const leaving: readonly Promised<ClientChannelHarness>[] = [
+const endings: readonly Promised<ClientChannelHarness>[] = [
   {
-    name: 'the signals a client may send are told, in order, and no others',
+    name: 'a client that leaves is gone, with a departure as the reason',
     async run({ channel, client }) {
-      const told: string[] = [];
-      channel.onSignal((name) => told.push(name));
-      for (const name of ['INT', 'SEGV', 'STOP', 'KILL ', 'toString', 'TERM']) client.signal(name);
-      await until(() => told.includes('TERM'), 'the last signal is told');
-      assert.deepEqual(told, ['INT', 'TERM']);
-    },
-  },
-  {
-    name: 'a client that stays is not said to have gone',
-    async run({ channel, client }) {
-      client.stdin.end();
-      channel.stdin.resume();
-      await turns();
       assert.equal(channel.gone.aborted, false);
+      client.leave();
+      await until(() => channel.gone.aborted, 'the client is gone');
+      assert.ok(isDeparture(channel.gone.reason));
+      assert.equal(channel.gone.reason.reason, 'client-left');
     },
   },
   {
-    name: 'a client that leaves is told by a departure, and later writes fail instead of hanging',
+    name: 'after it has left, writes and reads end, and a verdict is no error',
     async run({ channel, client }) {
+      for (const stream of [channel.stdin, channel.stdout, channel.stderr]) stream.on('error', () => undefined);
       client.leave();
-      await until(() => channel.gone.aborted, 'the leaving is told');
-      assert.ok(isDeparture(channel.gone.reason) && channel.gone.reason.reason === 'client-left');
-      for (const stream of [channel.stdout, channel.stderr]) {
-        const written = new Promise<unknown>((resolve) => stream.write('in vain', resolve));
-        assert.ok(await within(written, 'the write to be called back'), 'the write was to fail');
-      }
-    },
-  },
-  {
-    name: 'a write that waits for a client when it leaves is called back, and nothing is held for it any more',
-    async run({ channel, client }) {
-      await writeUntilStalled(channel.stdout, 2 * MOST_HELD);
-      const waiting = new Promise((resolve) => channel.stdout.write('x', resolve));
-      client.leave();
-      await within(waiting, 'the write to be called back');
-      await until(() => channel.heldBytes() === 0, 'nothing is held any more');
-    },
-  },
-  {
-    name: 'reading the input of a client that has left comes to an end',
-    async run({ channel, client }) {
-      const over = new Promise((resolve) => channel.stdin.once('close', resolve));
-      channel.stdin.resume();
-      client.leave();
-      await within(over, 'the end of the input');
-    },
-  },
-  {
-    name: 'finishing resolves when the client has left, before or meanwhile',
-    async run({ channel, client }) {
-      channel.stdout.write(Buffer.alloc(8 * MIB));
-      const finished = channel.finish(DONE);
-      client.leave();
-      await within(finished, 'the end');
-      await within(channel.finish(DONE), 'the end');
+      await until(() => channel.gone.aborted, 'the client is gone');
+      const failed = await within(
+        new Promise<boolean>((resolve) => channel.stdout.write('x', (error) => resolve(Boolean(error)))),
+        'the write',
+      );
+      assert.equal(failed, true);
+      await until(() => channel.stdin.destroyed || channel.stdin.readableEnded, 'the input is over');
+      await within(channel.finish({ words: 'unheard', exit: { code: 0 } }), 'the finish');
       assert.equal(await within(client.exit, 'the exit'), undefined);
     },
   },
+  {
+    name: 'a client that leaves without having read frees whoever writes to it, and what was held for it',
+    async run({ channel, client }) {
+      channel.stdout.on('error', () => undefined);
+      const writing = { taken: 0 };
+      const all = write(channel.stdout, LARGE, writing).catch(() => 'freed');
+      await heldWhenStill(channel, writing);
+      client.leave();
+      assert.equal(await within(all, 'the writer to be freed'), 'freed');
+      await until(() => channel.heldBytes() < MEBIBYTE / 4, 'next to nothing is held');
+    },
+  },
 ];
+
+/** The most that was held until neither side moved any more. */
+async function heldWhenStill(channel: ClientChannel, writing: { taken: number }): Promise<number> {
+  const STILL_MS = 300;
+  let [last, since, most] = [0, Date.now(), 0];
+  await until(() => {
+    const held = channel.heldBytes();
+    most = Math.max(most, held);
+    if (writing.taken + held !== last) [last, since] = [writing.taken + held, Date.now()];
+    return last > 0 && Date.now() - since > STILL_MS;
+  }, 'the streams stand still');
+  return most;
+}
+
+/** Bytes that are not the same after a slip of any length. */
+function pattern(length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let at = 0; at + 4 <= length; at += 4) bytes.writeUInt32BE(at, at);
+  return bytes;
+}
+
+/** Writes so many bytes in chunks, each once the one before was taken. */
+async function write(stream: Writable, length: number, progress: { taken: number }): Promise<void> {
+  const bytes = pattern(length);
+  const CHUNK = 64 * 1024;
+  for (let at = 0; at < length; at += CHUNK) {
+    await new Promise<void>((resolve, reject) => {
+      const fail = () => reject(new Error('the stream was closed'));
+      stream.once('close', fail);
+      stream.write(bytes.subarray(at, at + CHUNK), (error) => {
+        stream.off('close', fail);
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+    progress.taken = at + CHUNK;
+  }
+}
+
+async function allOf(stream: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+function discard(client: ClientEnd): void {
+  client.stdout.resume();
+  client.stderr.resume();
+}

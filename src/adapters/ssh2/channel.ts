@@ -6,7 +6,7 @@ import { Departure } from '../../domain/session-end.js';
 import type { Verdict } from '../../domain/verdict.js';
 import type { ClientChannel } from '../../ports/client-channel.js';
 import { ChannelWriter, Turns } from './channel-writer.js';
-import type { Wire } from './internals.js';
+import { boundUnread, type Wire } from './internals.js';
 import type { Outflow } from './outflow.js';
 
 const BUFFER_BYTES = 64 * 1024;
@@ -32,6 +32,7 @@ export class SshChannel implements ClientChannel {
     this.#wire = wire;
     this.#outflow = outflow;
     this.gone = this.#leave.signal;
+    boundUnread(channel, BUFFER_BYTES);
     const turns = new Turns();
     this.stdout = new ChannelWriter(channel, channel, outflow, turns);
     this.stderr = new ChannelWriter(channel, channel.stderr, outflow, turns);

@@ -75,6 +75,7 @@ interface SessionParts {
 /** A channel (lib/Channel.js), with what it still had to write when the window was used up. */
 interface ChannelParts {
   outgoing: Outgoing;
+  _readableState: { highWaterMark: number };
   _chunk: Buffer | undefined;
   _chunkcb: unknown;
   _chunkErr: Buffer | undefined;
@@ -288,6 +289,16 @@ export class Wire {
 /** The session whose `exec` or `shell` was accepted already takes no second one; ssh2 has no public word for it. */
 export function hasCommand(session: Ssh2Session): boolean {
   return (session as unknown as SessionParts)._channel !== undefined;
+}
+
+/**
+ * Makes a channel take the client's window as the measure of what it may hold unread.
+ *
+ * By itself ssh2 opens the window anew as long as less than 2 MiB are unread, so that a client fills it twice before it
+ * is stopped.
+ */
+export function boundUnread(channel: ServerChannel, bytes: number): void {
+  (channel as unknown as ChannelParts)._readableState.highWaterMark = bytes;
 }
 
 /**

@@ -21,6 +21,16 @@ interface Protocol {
   rekey(): void;
 }
 
+/** Sends messages as they are, over any client of ssh2. */
+export function sendPayloads(client: ssh2.Client, ...payloads: readonly Buffer[]): void {
+  const { _packetRW, _cipher } = (client as unknown as { _protocol: Protocol })._protocol;
+  for (const payload of payloads) {
+    const packet = _packetRW.write.alloc(payload.length, true);
+    packet.set(payload, _packetRW.write.allocStartKEX);
+    _cipher.encrypt(_packetRW.write.finalize(packet, true));
+  }
+}
+
 export class RawClient {
   /** Every message since the first key exchange, in order. */
   readonly received: Buffer[] = [];
@@ -77,12 +87,7 @@ export class RawClient {
   }
 
   send(...payloads: readonly Buffer[]): void {
-    const { write } = this.#protocol._packetRW;
-    for (const payload of payloads) {
-      const packet = write.alloc(payload.length, true);
-      packet.set(payload, write.allocStartKEX);
-      this.#protocol._cipher.encrypt(write.finalize(packet, true));
-    }
+    sendPayloads(this.#client, ...payloads);
   }
 
   /** Sends a request with the signature that belongs to it. */
