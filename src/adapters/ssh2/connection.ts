@@ -19,6 +19,9 @@ import { Outflow } from './outflow.js';
 import { plainAddress } from '../../domain/address.js';
 import { listenToSession } from './session.js';
 
+/** From the end of its last session on, how long a client has to leave by itself. */
+const FAREWELL_MS = 1_000;
+
 /** From the end of a connection on our side to the client's answer, before it is cut. */
 const LINGER_MS = 5_000;
 
@@ -81,8 +84,24 @@ export class SshConnection {
 
   /** Ends the connection once its sessions have ended; new ones are still served until then. */
   async end(words: string): Promise<void> {
-    while (this.#serving.size > 0) await Promise.all(this.#serving);
+    while (this.#serving.size > 0) {
+      await Promise.all(this.#serving);
+      // A disconnect that arrives together with an exit status makes OpenSSH fail, whatever the status was.
+      await this.#goneWithin(FAREWELL_MS);
+    }
     this.disconnect(DISCONNECT.BY_APPLICATION, words);
+  }
+
+  async #goneWithin(limitMs: number): Promise<void> {
+    if (this.#gone.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, limitMs);
+      const gone = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#gone.signal.addEventListener('abort', gone, { once: true });
+    });
   }
 
   /** Tells the client why, and cuts the connection if the client does not. */
