@@ -4,8 +4,8 @@
  * ssh asks /etc/passwd, not $HOME, where `~/.ssh` is; only with an entry of one's own do a person's command lines work
  * as they are written. Needs bwrap, and for a user that is not the tests' own, root and setpriv.
  */
-import { chownSync, chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chownSync, chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { execute, type Result } from './door.js';
 import { isRoot } from './machine.js';
 import { temporaryFolder } from './temporary.js';
@@ -19,23 +19,34 @@ export class Account {
   readonly name: string;
   readonly uid: number;
   readonly home: string;
-  /** A file that is no program, seen in place of each of these. */
-  readonly #hidden: readonly string[];
+  /** Files of this machine, and what the account sees in their place. */
+  readonly #replaced: readonly (readonly [path: string, by: string])[];
   readonly #etc: string;
 
   /** Where the tests are not root, every account has their own number. */
-  constructor(name: string, uid: number, options: { readonly hidden?: readonly string[] } = {}) {
+  constructor(
+    name: string,
+    uid: number,
+    options: { readonly hidden?: readonly string[]; readonly replaced?: Readonly<Record<string, string>> } = {},
+  ) {
     this.name = name;
     this.uid = isRoot ? uid : (process.getuid?.() ?? uid);
     this.home = temporaryFolder(`home-${name}`);
-    this.#hidden = options.hidden ?? [];
     this.#etc = temporaryFolder('etc');
     const others = readFileSync('/etc/passwd', 'utf8')
       .split('\n')
       .filter((line) => line !== '' && Number(line.split(':')[2]) !== this.uid);
     const entry = `${name}:x:${this.uid}:${this.uid}::${this.home}:/bin/sh`;
     writeFileSync(join(this.#etc, 'passwd'), `${[entry, ...others].join('\n')}\n`, { mode: 0o644 });
+    // Without an executable bit it is no program.
     writeFileSync(join(this.#etc, 'nothing'), '', { mode: 0o644 });
+    const hidden = (options.hidden ?? []).map((path) => [path, join(this.#etc, 'nothing')] as const);
+    const replaced = Object.entries(options.replaced ?? {}).map(([path, content]) => {
+      const by = join(this.#etc, basename(path));
+      writeFileSync(by, content, { mode: 0o755 });
+      return [path, by] as const;
+    });
+    this.#replaced = [...hidden, ...replaced];
     mkdirSync(join(this.home, '.ssh'), { mode: 0o700 });
     // Stands for the person who compares the fingerprint and says yes.
     this.write('.ssh/config', 'StrictHostKeyChecking accept-new\n');
@@ -53,7 +64,7 @@ export class Account {
       ...['--die-with-parent', '--dev-bind', '/', '/', '--tmpfs', '/mnt'],
       ...['--ro-bind', ROOT, CHECKOUT, '--ro-bind', process.execPath, NODE],
       ...['--ro-bind', join(this.#etc, 'passwd'), '/etc/passwd'],
-      ...this.#hidden.flatMap((program) => ['--ro-bind', join(this.#etc, 'nothing'), program]),
+      ...this.#replaced.flatMap(([path, by]) => ['--ro-bind', by, realpathSync(path)]),
       ...['--chdir', this.home, '--'],
       ...(isRoot && this.uid !== 0 ? as : []),
       ...argv,
