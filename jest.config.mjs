@@ -39,8 +39,8 @@ export default {
     project('domain', 'domain'),
     project('adapters', 'adapters'),
     project('app', 'app'),
-    project('support', 'support', { testTimeout: 60 * SECOND_MS }),
-    project('architecture', 'architecture', { testTimeout: 60 * SECOND_MS }),
+    project('support', 'support', { testTimeout: 180 * SECOND_MS }),
+    project('architecture', 'architecture', { testTimeout: 180 * SECOND_MS }),
     project('e2e', 'e2e', { testTimeout: 180 * SECOND_MS }),
   ],
 };
