@@ -75,10 +75,15 @@ export class AppKeeper {
     if (await this.#repositories.hasRefs(name)) {
       this.#apps.settle(name, await this.#repositories.headBranch(name));
     } else if (app.provisional) {
-      await this.#repositories.retire(name);
-      this.#apps.discard(name);
-      await this.#repositories.sweep(name);
+      await this.takeBack(name);
     }
+  }
+
+  /** Undoes the making of a provisional app. */
+  async takeBack(name: string): Promise<void> {
+    await this.#repositories.retire(name);
+    this.#apps.discard(name);
+    await this.#repositories.sweep(name);
   }
 
   /**

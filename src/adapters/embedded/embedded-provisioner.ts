@@ -85,13 +85,14 @@ export class EmbeddedProvisioner implements Provisioner {
   }
 
   async #makeReady(app: AppRecord, grant: Grant, signal: AbortSignal): Promise<void> {
+    const isNew = app.provisional && !(await this.#repositories.exists(app.name));
     try {
-      if (app.provisional && !(await this.#repositories.exists(app.name))) await this.#repositories.create(app.name);
+      if (isNew) await this.#repositories.create(app.name);
       await this.#repositories.ensureSound(app.name, grant.access, app.branch, signal);
       signal.throwIfAborted();
     } catch (error) {
       // The first error says more than one of taking back; what stays provisional is taken back at the next start.
-      if (app.provisional) await this.#keeper.conclude(app.name).catch(() => undefined);
+      if (isNew) await this.#keeper.takeBack(app.name).catch(() => undefined);
       throw error;
     }
   }

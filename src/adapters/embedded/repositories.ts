@@ -76,7 +76,7 @@ export class Repositories {
    */
   async ensureSound(app: string, access: 'read' | 'write', branch?: string, signal?: AbortSignal): Promise<void> {
     const repository = this.path(app);
-    await this.#requireThere(app);
+    await this.#requireEntrance(app);
     const spoiled = await spoiledParts(repository, this.#config, branch);
     if (access === 'read' && spoiled.length === 0) return;
     const head = spoiled.includes('HEAD') ? headText(branch ?? DEFAULT_BRANCH) : undefined;
@@ -120,13 +120,14 @@ export class Repositories {
   }
 
   async #make(app: string, fill: (repository: string) => Promise<void>): Promise<void> {
+    const path = this.path(app);
     await this.#ensureFolder();
     const unfinished = this.#beside('new', app);
     try {
       await fill(unfinished);
       // A rename onto a folder succeeds if that is empty.
-      if (await this.exists(app)) throw notSound(app, `there is something at ${this.path(app)} already`);
-      await rename(unfinished, this.path(app));
+      if (await this.exists(app)) throw notSound(app, `there is something at ${path} already`);
+      await rename(unfinished, path);
     } catch (error) {
       // What can't be deleted now lies about until the next start.
       await this.#erase(unfinished).catch(() => undefined);
@@ -144,10 +145,12 @@ export class Repositories {
     return join(this.#options.folder, `.${what}-${app}.${randomBytes(8).toString('hex')}`);
   }
 
-  async #requireThere(app: string): Promise<void> {
+  async #requireEntrance(app: string): Promise<void> {
     const path = this.path(app);
     const found = await lstat(path).catch(() => undefined);
     if (found?.isDirectory() !== true) throw notSound(app, `there is no folder ${path}; restore it from a backup`);
+    // No job could enter it otherwise. The folder it lies in is ours: nobody can put a link in its place.
+    if ((found.mode & 0o777) !== 0o700) await chmod(path, 0o700);
   }
 
   /** What a hook has left can be closed to its owner, or deeper than a path can be long: then from inside. */

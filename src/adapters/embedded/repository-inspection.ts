@@ -9,7 +9,7 @@ import { isBranchName } from '../../domain/branch-name.js';
 import { codeOf } from './error-code.js';
 
 // In an order in which each is looked at only through those before it.
-const FOLDERS = ['', 'objects', 'objects/info', 'objects/pack', 'refs', 'refs/heads'];
+const FOLDERS = ['objects', 'objects/info', 'objects/pack', 'refs', 'refs/heads'];
 
 /**
  * What must not be there: other places to read objects, settings or the repository itself from, and rules that change
@@ -40,7 +40,7 @@ const PLAIN_FILES = [
 export async function spoiledParts(repository: string, config: string, branch?: string): Promise<readonly string[]> {
   const spoiled: string[] = [];
   for (const folder of FOLDERS) {
-    if (!(await isOwnFolder(join(repository, folder)))) spoiled.push(folder === '' ? 'the repository' : folder);
+    if (!(await isOwnFolder(join(repository, folder)))) spoiled.push(folder);
   }
   const info = await kindOf(join(repository, 'info'));
   if (info !== 'absent' && info !== 'folder') spoiled.push('info');

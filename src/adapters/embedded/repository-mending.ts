@@ -3,6 +3,7 @@ import { REPOSITORY, type RepositoryJob } from './repository-run.js';
 /**
  * Puts a repository back in order, from inside the sandbox: whatever a hook has planted there, the script can reach
  * nothing but the repository. No path in it goes through a link, since links in place of folders are removed first.
+ * Several readers may run it at once.
  *
  * With `$4` it also removes what killed git processes have left, and pipes and links, of which git makes none here;
  * only for one who holds the writer's lock. A `.keep` is receive-pack's own, and would keep its pack from ever being
@@ -12,18 +13,17 @@ const SCRIPT = `
 set -eu
 umask 077
 cd -- "$1"
-chmod u+rwx .
 
 folder() {
   if [ -L "$1" ] || { [ -e "$1" ] && [ ! -d "$1" ]; }; then rm -rf -- "$1"; fi
-  [ -d "$1" ] || mkdir -- "$1"
+  mkdir -p -- "$1"
   chmod u+rwx -- "$1"
 }
 content() {
-  rm -rf -- gitmouth.new
-  printf '%s' "$2" > gitmouth.new
+  new=$(mktemp ./gitmouth.XXXXXX)
+  printf '%s' "$2" > "$new"
   if [ -L "$1" ] || [ ! -f "$1" ]; then rm -rf -- "$1"; fi
-  mv -f -- gitmouth.new "$1"
+  mv -f -- "$new" "$1"
 }
 
 if [ -L objects ] || [ -L refs ]; then echo 'objects or refs is a link' >&2; exit 1; fi
@@ -39,7 +39,7 @@ content config "$2"
 
 if [ "$4" = sweep ]; then
   find . ! -type f ! -type d -exec rm -f -- {} +
-  rm -rf -- *.lock gc.pid gc.log packed-refs.new shallow_??????
+  rm -rf -- *.lock gc.pid gc.log packed-refs.new shallow_?????? gitmouth.??????
   find objects -maxdepth 1 \\( -name 'tmp_*' -o -name 'incoming-*' -o -name '*.lock' \\) -exec rm -rf -- {} +
   find objects -mindepth 2 -maxdepth 2 -path 'objects/??/tmp_obj_*' -exec rm -rf -- {} +
   find objects/pack -maxdepth 1 \\( -name 'tmp_*' -o -name '.tmp-*' -o -name '*.lock' -o -name '*.keep' \\) \\

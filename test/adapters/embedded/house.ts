@@ -1,5 +1,6 @@
 /** An embedded platform in a folder of its own, in the states that tests begin with. */
 import { execFileSync } from 'node:child_process';
+import { chownSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppKeeper } from '../../../src/adapters/embedded/app-keeper.js';
 import { openDatabase, type Database } from '../../../src/adapters/embedded/database.js';
@@ -24,7 +25,12 @@ export interface House {
   close(): void;
 }
 
-export function openHouse(run: RunInRepository = unsandboxed(), folder = temporaryFolder('house')): House {
+/** Whom repositories belong to, and jobs run as: where the tests are root, as a server that is root has it. */
+const isRoot = process.getuid?.() === 0;
+const DYNO_USER = { uid: 60900, gid: 60900 };
+export const owner = isRoot ? DYNO_USER : undefined;
+
+export function openHouse(run: RunInRepository = unsandboxed(owner), folder = temporaryFolder('house')): House {
   const file = join(folder, 'gitmouth.db');
   const db = openDatabase(file);
   const clock = new MemoryClock();
@@ -34,6 +40,7 @@ export function openHouse(run: RunInRepository = unsandboxed(), folder = tempora
     folder: join(folder, 'repositories'),
     settings: { maxPackBytes: 0 },
     run,
+    ...(owner === undefined ? {} : { owner }),
   });
   const keeper = new AppKeeper(platform.apps, repositories, locks);
   return { folder, file, db, clock, platform, locks, repositories, keeper, close: () => db.close() };
@@ -51,9 +58,10 @@ export function settledApp({ platform }: House, name: string, owner: string): vo
   platform.apps.settle(name);
 }
 
-/** Git as a user at home has it, deaf to the settings of this machine. */
+/** Git as the owner of the repositories would use it at home, deaf to the settings of this machine. */
 export function git(folder: string, ...command: readonly string[]): string {
   return execFileSync('git', ['-C', folder, ...command], {
+    ...owner,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -67,13 +75,20 @@ export function git(folder: string, ...command: readonly string[]): string {
   });
 }
 
+/** A folder that belongs to the owner of the repositories. */
+export function ownedFolder(label: string): string {
+  const folder = temporaryFolder(label);
+  if (owner) chownSync(folder, owner.uid, owner.gid);
+  return folder;
+}
+
 function who(role: string): Record<string, string> {
   return { [`GIT_${role}_NAME`]: 'A U Thor', [`GIT_${role}_EMAIL`]: 'author@example.com' };
 }
 
 /** A work tree with one commit on `branch`. */
 export function sampleWork(branch = 'main'): string {
-  const folder = temporaryFolder('work');
+  const folder = ownedFolder('work');
   git(folder, 'init', '--quiet', `--initial-branch=${branch}`);
   git(folder, 'commit', '--quiet', '--allow-empty', '--message=first');
   return folder;
