@@ -51,15 +51,6 @@ const sleeping: readonly Promised<ClockHarness>[] = [
     },
   },
   {
-    name: 'sleepers wake in the order they are due, whenever they fell asleep',
-    async run({ clock, pass }) {
-      const woken: number[] = [];
-      const sleeps = [90, 30, 60].map((ms) => clock.sleep(ms).then(() => woken.push(ms)));
-      await settled(Promise.all(sleeps), 'all have woken', pass);
-      assert.deepEqual(woken, [30, 60, 90]);
-    },
-  },
-  {
     name: 'who wakes may sleep again: ten sleeps in a row take the time of ten',
     async run({ clock, pass }) {
       const begun = clock.now();
@@ -81,7 +72,7 @@ const sleeping: readonly Promised<ClockHarness>[] = [
     async run({ clock, pass }) {
       const wake = new AbortController();
       let ended = false;
-      const sleep = clock.sleep(2 ** 31 + 1000, wake.signal).then(() => (ended = true));
+      const sleep = clock.sleep(2 ** 33, wake.signal).then(() => (ended = true));
       const outcome = sleep.catch(() => undefined);
       await pass(50);
       await turns();

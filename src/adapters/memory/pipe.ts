@@ -15,7 +15,6 @@ export function pipe(): { readonly writable: Writable; readonly readable: Readab
     read: take,
     destroy(error, done) {
       writable.destroy();
-      take();
       done(error);
     },
   });

@@ -38,6 +38,17 @@ describe('the memory clock', () => {
     expect([clock.now(), awake]).toEqual([1050, true]);
   });
 
+  test('wakes sleepers in the order they are due, and of equals the first to fall asleep', async () => {
+    const clock = new MemoryClock();
+    const woken: string[] = [];
+    const sleeps = ['90 a', '30 a', '60 a', '30 b', '90 b'].map((name) =>
+      clock.sleep(parseInt(name, 10)).then(() => woken.push(name)),
+    );
+    await clock.advance(100);
+    await Promise.all(sleeps);
+    expect(woken).toEqual(['30 a', '30 b', '60 a', '90 a', '90 b']);
+  });
+
   test('wakes each sleeper at its own time within one advance', async () => {
     const clock = new MemoryClock(0);
     const woken: number[] = [];
