@@ -24,7 +24,8 @@ export class Running {
     options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
   ) {
     const env = { PATH: process.env['PATH'] ?? '', ...options.env };
-    this.#child = spawn(command, args, { cwd: options.cwd, env, stdio: 'pipe' });
+    // A group of its own, so that what it starts ends with it: git leaves its ssh behind when it is killed.
+    this.#child = spawn(command, args, { cwd: options.cwd, env, stdio: 'pipe', detached: true });
     this.#child.stdin?.on('error', () => undefined);
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.#stdout += text));
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -82,9 +83,10 @@ export class Running {
     this.#child.kill(name);
   }
 
-  /** Ends it, if it runs. */
+  /** Ends it with all it has started, if it runs. */
   async kill(): Promise<void> {
-    if (!this.#isClosed) this.signal('SIGKILL');
+    const { pid } = this.#child;
+    if (!this.#isClosed && pid !== undefined) endGroup(pid);
     await this.ended();
   }
 
@@ -97,5 +99,13 @@ export class Running {
 
   #told(): string {
     return `${this.#stdout}${this.#stderr}`;
+  }
+}
+
+function endGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // It has just ended by itself.
   }
 }

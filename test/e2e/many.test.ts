@@ -1,0 +1,111 @@
+/** Many at once: everybody is served, and of those who push to one ref exactly one wins. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Door, type Person } from '../support/door.js';
+import { Master } from '../support/master.js';
+import { needs } from '../support/programs.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+const { describe } = needs('git', 'ssh', 'ssh-keygen');
+const ROUNDS = process.env['GITMOUTH_SOAK'] === '1' ? 10 : 1;
+
+describe('many at once', () => {
+  let door: Door;
+  let alice: Person;
+  let work: string;
+  let tip: string;
+
+  beforeAll(async () => {
+    door = new Door();
+    await door.start();
+    alice = await door.person('alice');
+    work = await alice.repository(Object.fromEntries(numbers(50).map((n) => [`file-${n}`, `${n}\n`.repeat(1000)])));
+    tip = await alice.must(work, 'rev-parse', 'HEAD');
+    await alice.must(work, 'push', '--quiet', alice.url('app'), 'main');
+  });
+
+  afterAll(() => door.stop());
+
+  test('twenty clones all come out whole', async () => {
+    await repeatedly(async () => {
+      const clones = await Promise.all(
+        numbers(20).map(async () => {
+          const folder = join(temporaryFolder('clone'), 'it');
+          const result = await alice.git('/', 'clone', '--quiet', alice.url('app'), folder);
+          return { ...result, folder };
+        }),
+      );
+      expect(clones.filter(({ code }) => code !== 0)).toEqual([]);
+      for (const { folder } of clones) {
+        expect(await alice.must(folder, 'rev-parse', 'HEAD')).toBe(tip);
+        expect(await alice.must(folder, 'status', '--porcelain')).toBe('');
+      }
+    });
+  });
+
+  test('of eight pushes to one ref exactly one wins, and the others are told', async () => {
+    await repeatedly(async (round) => {
+      const app = `contended-${round}`;
+      await alice.must(work, 'push', '--quiet', alice.url(app), 'main');
+      const rivals = await Promise.all(
+        numbers(8).map(async (n) => {
+          const folder = join(temporaryFolder('rival'), 'it');
+          await alice.must('/', 'clone', '--quiet', '--no-local', work, folder);
+          await alice.must(folder, 'config', 'user.name', 'alice');
+          await alice.must(folder, 'config', 'user.email', 'alice@example.com');
+          await alice.commit(folder, { [`by-${n}`]: 'mine\n' });
+          return { folder, id: await alice.must(folder, 'rev-parse', 'HEAD') };
+        }),
+      );
+      const results = await Promise.all(
+        rivals.map(async ({ folder, id }) => ({ ...(await alice.git(folder, 'push', alice.url(app), 'main')), id })),
+      );
+      const winners = results.filter(({ code }) => code === 0);
+      const losers = results.filter(({ code }) => code !== 0);
+      expect(winners).toHaveLength(1);
+      for (const { code, stderr } of losers) {
+        expect({ code, stderr }).toEqual({
+          code: 1,
+          stderr: expect.stringMatching(/! \[rejected\] +main -> main \(fetch first\)/),
+        });
+      }
+      expect(await door.inRepository(app, 'rev-parse', 'main')).toBe(winners[0]?.id);
+      expect(await door.inRepository(app, 'fsck', '--strict')).toBe('');
+    });
+  });
+
+  test('ten sessions at once share one connection', async () => {
+    const master = await Master.open(alice);
+    try {
+      const before = door.events('connection-opened').length;
+      const clones = await Promise.all(
+        numbers(10).map(async () => {
+          const folder = join(temporaryFolder('clone'), 'it');
+          const result = await master.git('/', 'clone', '--quiet', alice.url('app'), folder);
+          return { ...result, folder };
+        }),
+      );
+      expect(clones.filter(({ code }) => code !== 0)).toEqual([]);
+      for (const { folder } of clones) expect(await alice.must(folder, 'rev-parse', 'HEAD')).toBe(tip);
+      expect(door.events('connection-opened')).toHaveLength(before);
+    } finally {
+      await master.close();
+    }
+  });
+
+  test('sixty-four ls-remote from one address are all answered', async () => {
+    await repeatedly(async () => {
+      const answers = await Promise.all(numbers(64).map(() => alice.git('/', 'ls-remote', alice.url('app'), 'main')));
+      expect(answers.filter(({ code }) => code !== 0)).toEqual([]);
+      expect(new Set(answers.map(({ stdout }) => stdout))).toEqual(new Set([`${tip}\trefs/heads/main\n`]));
+    });
+  });
+});
+
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}
+
+async function repeatedly(action: (round: number) => Promise<void>): Promise<void> {
+  for (const round of numbers(ROUNDS)) await action(round);
+}
