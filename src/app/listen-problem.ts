@@ -1,6 +1,6 @@
 /** Why an address can't be listened on and what to do, in a sentence; undefined for what nobody has foreseen. */
 export function listenProblem(error: unknown, host: string, port: number): string | undefined {
-  switch (error instanceof Error && 'code' in error ? error.code : undefined) {
+  switch (typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined) {
     case 'EADDRINUSE':
       return `${host}:${port} is in use: is gitmouth running? Else set GITMOUTH_LISTEN (or --listen) to another port`;
     case 'EACCES':
