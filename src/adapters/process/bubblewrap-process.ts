@@ -18,8 +18,8 @@ import { StatusReport, type NamespaceInit } from './status-report.js';
 import { textOf } from './text-of.js';
 
 const START_LIMIT_MS = 15_000;
-/** From the death of a namespace on, how long bubblewrap may take to tell of it before it is killed itself. */
-const REPORT_LIMIT_MS = 2_000;
+/** How long bubblewrap may take to tell of its namespace, and of its end, before it is killed itself. */
+const REPORT_LIMIT_MS = 10_000;
 /** bubblewrap is process 1 of the namespace, the command 2. */
 const COMMAND_PID = 2;
 
@@ -45,6 +45,7 @@ export class BubblewrapProcess implements SandboxProcess {
     this.stderr = child.stderr;
     this.#report = new StatusReport(status);
     void child.ended.then((error) => error && status.destroy());
+    void this.#report.init.then((init) => (this.#init = init && entryOf(init, child.process.pid)));
     this.exit = this.#end();
     this.started = this.#start();
     this.exit.catch(() => undefined);
@@ -85,7 +86,6 @@ export class BubblewrapProcess implements SandboxProcess {
   async #comesToRun(): Promise<boolean> {
     const init = await this.#report.init;
     if (init === undefined) return false;
-    this.#init = entryOf(init);
     while (this.#init !== undefined && !this.#hasEnded && isRunning(this.#init)) {
       this.#command = childrenOf(init.pid).find(({ pid }) => pidInNamespace(pid) === COMMAND_PID);
       if (this.#command !== undefined) return true;
@@ -109,9 +109,10 @@ export class BubblewrapProcess implements SandboxProcess {
 
   async #killAll(): Promise<void> {
     if (!this.#hasEnded) this.#sent.add('KILL');
-    if (this.#init === undefined) this.#child.process.kill('SIGKILL');
-    else signalProcess(this.#init, 'KILL');
     const limit = setTimeout(() => this.#child.process.kill('SIGKILL'), REPORT_LIMIT_MS);
+    // Never bubblewrap before its namespace: one that it has made but does not hold yet would stay for ever.
+    await this.#report.init;
+    if (this.#init !== undefined) signalProcess(this.#init, 'KILL');
     await Promise.all([this.#child.ended, this.#report.closed]);
     clearTimeout(limit);
     await this.#namespaceIsGone();
@@ -128,9 +129,10 @@ export class BubblewrapProcess implements SandboxProcess {
 }
 
 /** Undefined when the process is gone, and its number perhaps given to another. */
-function entryOf(init: NamespaceInit): ProcessEntry | undefined {
+function entryOf(init: NamespaceInit, bubblewrap: number | undefined): ProcessEntry | undefined {
   const entry = readProcess(init.pid);
-  return pidNamespaceOf(init.pid) === init.pidNamespace ? entry : undefined;
+  const isOurs = entry?.parent === bubblewrap || pidNamespaceOf(init.pid) === init.pidNamespace;
+  return isOurs ? entry : undefined;
 }
 
 /**

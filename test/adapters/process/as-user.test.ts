@@ -9,8 +9,10 @@ import { temporaryFolder } from '../../support/temporary.js';
 import { isRoot } from './ground.js';
 
 const USER = '12345';
-const FILES = ['process-transport', 'confinement', 'hooks', 'run', 'probe', 'endurance'];
+const FILES = ['process-transport', 'confinement', 'run', 'endurance'];
 const ROOT = join(import.meta.dirname, '../../..');
+/** They take half a minute on an idle machine. */
+const LIMIT_MS = 600_000;
 /** Node closes low descriptors that it inherits; this one it would pass on (see inherited-descriptors). */
 const LEFT_OPEN = 20;
 
@@ -47,12 +49,16 @@ const { test: asRoot } = needs('bwrap', 'prlimit', 'git', 'perl');
       { env: { ...process.env, HOME: '/', TMPDIR: folder }, stdio },
     );
     closeSync(machine);
-    await once(child, 'close');
+    try {
+      await once(child, 'close', { signal: AbortSignal.timeout(LIMIT_MS) });
+    } finally {
+      child.kill('SIGKILL');
+    }
     const { success, numPassedTests, testResults } = JSON.parse(readFileSync(report, 'utf8')) as Report;
     expect(testResults.map(({ message }) => message).join('\n')).toBe('');
     expect(success).toBe(true);
     expect(testResults).toHaveLength(FILES.length);
-    expect(numPassedTests).toBeGreaterThan(150);
+    expect(numPassedTests).toBeGreaterThan(110);
   },
-  400_000,
+  LIMIT_MS + 30_000,
 );
