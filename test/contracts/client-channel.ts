@@ -5,6 +5,7 @@ import type { SignalName } from '../../src/domain/dyno.js';
 import { isDeparture } from '../../src/domain/session-end.js';
 import type { Verdict } from '../../src/domain/verdict.js';
 import type { ClientChannel } from '../../src/ports/client-channel.js';
+import { clientChannelOrder } from './client-channel-order.js';
 import { casesOf, until, within, type ContractCase, type Harness, type Promised } from './contract.js';
 
 /** The client's own end of the channel. */
@@ -31,7 +32,7 @@ const HELD_LIMIT = 4 * MEBIBYTE;
 const ALL_WELL: Verdict = { words: '', exit: { code: 0 } };
 
 export function clientChannelContract(open: () => Promise<ClientChannelHarness>): readonly ContractCase[] {
-  return casesOf(open, [], [...streams, ...verdicts, ...endings]);
+  return casesOf(open, [], [...streams, ...verdicts, ...endings, ...clientChannelOrder]);
 }
 
 const streams: readonly Promised<ClientChannelHarness>[] = [
