@@ -1,0 +1,280 @@
+import { chmodSync, cpSync, readdirSync, readlinkSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { ContainerModule } from 'inversify';
+import {
+  MemoryAccessControl,
+  MemoryAuthenticator,
+  MemoryClock,
+  MemoryObserver,
+  MemoryPlatform,
+  MemoryProvisioner,
+  MemoryRepositoryLocks,
+  MemorySessionRegistry,
+  MemoryTransport,
+  type MemoryCommand,
+} from '../../src/adapters/memory/index.js';
+import { readConfig, type Config } from '../../src/app/config.js';
+import { openPlatform } from '../../src/app/container.js';
+import { createGateway, type Gateway } from '../../src/app/gateway.js';
+import { tokens } from '../../src/app/tokens.js';
+import { until, within } from '../contracts/contract.js';
+import { sleepUntilSignalled } from '../support/memory-commands.js';
+import { needs } from '../support/programs.js';
+import { temporaryFolder } from '../support/temporary.js';
+import { SshClient } from './ssh-client.js';
+
+// The embedded platform's own jobs run git, whatever else is bound.
+const { test: withGit } = needs('git');
+
+const started: Gateway[] = [];
+const servers: Server[] = [];
+
+afterEach(async () => {
+  for (const gateway of started.splice(0)) await within(gateway.stop(), 'the gateway to stop');
+  for (const server of servers.splice(0)) server.close();
+});
+
+/** Host keys of the first gateway, for the others: making an RSA key takes its time. */
+let hostKeys: string | undefined;
+
+function configOf(settings: Record<string, string> = {}): Config {
+  const data = join(temporaryFolder('gateway'), 'data');
+  if (hostKeys !== undefined) cpSync(hostKeys, join(data, 'host-keys'), { recursive: true });
+  else hostKeys = join(data, 'host-keys');
+  return readConfig({}, { GITMOUTH_DATA: data, GITMOUTH_LISTEN: '127.0.0.1:0', GITMOUTH_SANDBOX: 'none', ...settings });
+}
+
+/** A memory adapter for every port. */
+class MemoryParts {
+  readonly clock = new MemoryClock();
+  readonly platform = new MemoryPlatform();
+  readonly observer = new MemoryObserver();
+  readonly locks = new MemoryRepositoryLocks(this.clock);
+  readonly provisioner = new MemoryProvisioner();
+  command: MemoryCommand = async () => 0;
+  readonly transport = new MemoryTransport(() => (process) => this.command(process), this.clock);
+
+  readonly module = new ContainerModule(({ rebind }) => {
+    rebind(tokens.clock).toConstantValue(this.clock);
+    rebind(tokens.observer).toConstantValue(this.observer);
+    rebind(tokens.authenticator).toConstantValue(new MemoryAuthenticator(this.platform));
+    rebind(tokens.accessControl).toConstantValue(new MemoryAccessControl(this.platform));
+    rebind(tokens.locks).toConstantValue(this.locks);
+    rebind(tokens.provisioner).toConstantValue(this.provisioner);
+    rebind(tokens.transport).toConstantValue(this.transport);
+    rebind(tokens.registry).toConstantValue(new MemorySessionRegistry(this.platform));
+  });
+}
+
+/** A gateway with memory behind every port, and a client of its user alice, logged in. */
+async function opened(settings: Record<string, string> = {}) {
+  const parts = new MemoryParts();
+  const gateway = await createGateway(configOf(settings), parts.module);
+  started.push(gateway);
+  const { host, port } = await gateway.start();
+  const client = new SshClient();
+  parts.platform.register('alice', client.key);
+  parts.platform.createApp('shop', 'alice');
+  await client.connect(port);
+  return { parts, gateway, client, host, port };
+}
+
+function only<T>(things: readonly T[]): T {
+  expect(things).toHaveLength(1);
+  return things[0] as T;
+}
+
+describe('a gateway with an adapter of one’s own behind every port', () => {
+  withGit('listens on a free port, and greets and serves a real SSH client', async () => {
+    const { parts, gateway, client, host, port } = await opened();
+    expect(host).toBe('127.0.0.1');
+    expect(port).toBeGreaterThan(1023);
+    expect(only(parts.observer.ofType('server-started'))).toMatchObject({
+      address: `127.0.0.1:${port}`,
+      sandbox: 'none',
+      hostKeys: [expect.stringMatching(/^ssh-ed25519 SHA256:/), expect.stringMatching(/^ssh-rsa SHA256:/)],
+    });
+    expect(only(gateway.connections()).caller.user.name).toBe('alice');
+
+    const greeting = await client.greeting();
+    expect(greeting).toMatchObject({ stdout: '', exit: 1 });
+    expect(greeting.stderr).toContain(`Hi alice! You have been recognised by the key ${client.key.sha256}.`);
+
+    parts.command = async ({ stdout }) => {
+      stdout.write('refs');
+      return 128;
+    };
+    expect(await client.run("git-upload-pack 'shop.git'")).toEqual({ stdout: 'refs', stderr: '', exit: 128 });
+    expect(parts.observer.ofType('session-ended').map(({ verdict }) => verdict)).toEqual(['greeted', 'exit-128']);
+    await client.end();
+    await until(() => gateway.connections().length === 0, 'the connection to be forgotten');
+    await gateway.drain();
+    expect(parts.provisioner.held()).toEqual([]);
+  });
+
+  withGit('lets nobody in whose key the bound authenticator does not know', async () => {
+    const { parts, gateway, port } = await opened();
+    const stranger = new SshClient();
+    await expect(stranger.connect(port)).rejects.toThrow(/authentication/i);
+    await stranger.end();
+    await until(() => parts.observer.ofType('connection-closed').length > 0, 'the stranger to be gone');
+    expect(only(parts.observer.ofType('connection-closed'))).not.toHaveProperty('user');
+    expect(parts.observer.ofType('login-succeeded').map(({ user }) => user)).toEqual(['alice']);
+    expect(only(gateway.connections()).caller.user.name).toBe('alice');
+  });
+});
+
+describe('a drain', () => {
+  withGit('tells running sessions, ends them when the time is over, and closes everything', async () => {
+    const { parts, gateway, client, port } = await opened({ GITMOUTH_DRAIN_SECONDS: '60' });
+    parts.command = sleepUntilSignalled;
+    let isRunning = false;
+    const push = client.run("git-receive-pack 'shop.git'", () => (isRunning = true));
+    await until(() => isRunning, 'the push to run');
+    const drained = gateway.drain();
+    await until(() => parts.clock.sleeping > 0, 'the drain to wait');
+    await expect(new SshClient().connect(port)).rejects.toThrow(/ECONNREFUSED/);
+    await parts.clock.advance(59_999);
+    expect(parts.transport.running()).toEqual(['dyno-1']);
+    await parts.clock.advance(1);
+    const { stderr, exit } = await push;
+    expect(exit).toBe('SIGTERM');
+    expect(stderr).toContain(' !     This server is about to restart. Your command has 60 seconds to finish.\n');
+    expect(stderr).toContain(' !     The time to finish is over and this server stops now.');
+    await within(drained, 'the drain');
+    await within(client.closed, 'the client to be disconnected');
+    expect(only(parts.observer.ofType('server-draining'))).toMatchObject({ sessions: 1, drainMs: 60_000 });
+    expect(parts.observer.events.at(-1)).toEqual({ type: 'server-stopped' });
+    expect(parts.locks.held()).toEqual([]);
+    expect(parts.provisioner.held()).toEqual([]);
+    expect(parts.clock.sleeping).toBe(0);
+  });
+
+  withGit('waits no longer than its sessions take', async () => {
+    const { parts, gateway, client } = await opened();
+    parts.command = sleepUntilSignalled;
+    let isRunning = false;
+    const fetch = client.run("git-upload-pack 'shop.git'", () => (isRunning = true));
+    await until(() => isRunning, 'the fetch to run');
+    const drained = gateway.drain();
+    await until(() => parts.clock.sleeping > 0, 'the drain to wait');
+    only(gateway.connections()).end('client-left');
+    await fetch;
+    await within(drained, 'the drain');
+    expect(parts.clock.now()).toBe(Date.UTC(2026, 0, 1));
+  });
+
+  withGit('asked for twice is one, and a stop during it ends it at once', async () => {
+    const { parts, gateway, client } = await opened();
+    parts.command = sleepUntilSignalled;
+    let isRunning = false;
+    const fetch = client.run("git-upload-pack 'shop.git'", () => (isRunning = true));
+    await until(() => isRunning, 'the fetch to run');
+    const drains = [gateway.drain(), gateway.drain()];
+    await within(Promise.all([...drains, gateway.stop()]), 'all of them');
+    expect((await fetch).exit).toBe('SIGTERM');
+    only(parts.observer.ofType('server-draining'));
+    only(parts.observer.ofType('server-stopped'));
+  });
+});
+
+describe('a start that makes no sense', () => {
+  /** Files of a data folder that this process still has open. */
+  function openIn(config: Config): readonly string[] {
+    return readdirSync('/proc/self/fd')
+      .map((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`);
+        } catch {
+          return '';
+        }
+      })
+      .filter((target) => target.startsWith(config.dataFolder));
+  }
+
+  withGit('on a port that is taken says so and what to do, and leaves nothing open', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    servers.push(other);
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    const parts = new MemoryParts();
+    const config = configOf({ GITMOUTH_LISTEN: `127.0.0.1:${port}` });
+    const gateway = await createGateway(config, parts.module);
+    expect(openIn(config)).not.toEqual([]);
+    await expect(gateway.start()).rejects.toThrow(
+      new RegExp(`127\\.0\\.0\\.1:${port} is in use.*GITMOUTH_LISTEN \\(or --listen\\)`),
+    );
+    expect(openIn(config)).toEqual([]);
+    expect(parts.observer.ofType('server-started')).toEqual([]);
+  });
+
+  withGit('because a lifecycle of a module is not ready fails with its words, and closes it', async () => {
+    const config = configOf();
+    const calls: string[] = [];
+    const notReady = new ContainerModule(({ bind }) => {
+      bind(tokens.lifecycle).toConstantValue({
+        prepare: () => Promise.reject(new Error('set API_URL first')),
+        close: () => calls.push('close'),
+      });
+    });
+    const gateway = await createGateway(config, new MemoryParts().module, notReady);
+    await expect(gateway.start()).rejects.toThrow('set API_URL first');
+    expect(calls).toEqual(['close']);
+    expect(openIn(config)).toEqual([]);
+  });
+
+  withGit('because a port is bound to nothing fails before it listens, and leaves nothing open', async () => {
+    const config = configOf();
+    const without = new ContainerModule(({ unbind }) => unbind(tokens.provisioner));
+    await expect(createGateway(config, without)).rejects.toThrow(/gitmouth\.provisioner/);
+    expect(openIn(config)).toEqual([]);
+  });
+
+  withGit('because a host key can be read by others names the file, and leaves nothing open', async () => {
+    const config = configOf();
+    const parts = new MemoryParts();
+    const gateway = await createGateway(config, parts.module);
+    await gateway.drain();
+    const file = join(config.dataFolder, 'host-keys/ssh_host_ed25519_key');
+    chmodSync(file, 0o644);
+    await expect(createGateway(config, parts.module)).rejects.toThrow(`run chmod 600 ${file}`);
+    expect(openIn(config)).toEqual([]);
+  });
+});
+
+describe('without modules', () => {
+  withGit('the embedded platform serves from its data folder; a module that rebinds one port is used', async () => {
+    const config = configOf();
+    const observer = new MemoryObserver();
+    const client = new SshClient();
+    const gateway = await createGateway(
+      config,
+      new ContainerModule(({ rebind }) => {
+        rebind(tokens.observer).toConstantValue(observer);
+      }),
+    );
+    started.push(gateway);
+    const { platform, db } = openPlatform(config);
+    platform.users.add('alice');
+    platform.keys.add('alice', client.key, 'of the test');
+    db.close();
+    const { port } = await gateway.start();
+    expect(only(observer.ofType('problem')).message).toContain('DYNOS ARE NOT ISOLATED');
+    await client.connect(port);
+    expect((await client.greeting()).stderr).toContain('Hi alice!');
+    const unknown = await client.run("git-upload-pack 'nothing.git'");
+    expect(unknown).toMatchObject({ stdout: '', exit: 1 });
+    await client.end();
+    await gateway.drain();
+    expect(readdirSync(config.dataFolder)).toEqual(expect.arrayContaining(['gitmouth.db', 'host-keys']));
+    expect(observer.events.at(-1)).toEqual({ type: 'server-stopped' });
+  });
+});
+
+test('what is exported for embedders is what the tests above use', async () => {
+  const index = await import('../../src/index.js');
+  expect(index).toMatchObject({ createGateway, readConfig, tokens });
+});
