@@ -62,7 +62,8 @@ export class Repositories {
       await layOut(repository, this.#config, DEFAULT_BRANCH, this.#options.owner);
       branch = await copyRefs(this.#runLong, repository, source, signal);
       if (branch === undefined) return;
-      await this.#do(mendingJob(repository, this.#config, headText(branch), false), this.#runLong, signal);
+      const mending = { config: this.#config, head: headText(branch), sweep: false };
+      await this.#do(mendingJob(repository, mending), this.#runLong, signal);
     });
     return branch;
   }
@@ -79,8 +80,13 @@ export class Repositories {
     await this.#requireEntrance(app);
     const spoiled = await spoiledParts(repository, this.#config, branch);
     if (access === 'read' && spoiled.length === 0) return;
-    const head = spoiled.includes('HEAD') ? headText(branch ?? DEFAULT_BRANCH) : undefined;
-    await this.#do(mendingJob(repository, this.#config, head, access === 'write'), this.#runLong, signal);
+    const mending = {
+      ...(spoiled.length > 0 ? { config: this.#config } : {}),
+      ...(spoiled.includes('HEAD') ? { head: headText(branch ?? DEFAULT_BRANCH) } : {}),
+      sweep: access === 'write',
+    };
+    await this.#do(mendingJob(repository, mending), this.#runLong, signal);
+    if (spoiled.length === 0) return;
     const left = await spoiledParts(repository, this.#config, branch);
     if (left.length > 0) throw notSound(app, `still not as it must be: ${left.join(', ')}`);
   }

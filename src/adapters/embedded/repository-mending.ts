@@ -4,16 +4,8 @@ import { REPOSITORY, type RepositoryJob } from './repository-run.js';
  * Puts a repository back in order, from inside the sandbox: whatever a hook has planted there, the script can reach
  * nothing but the repository. No path in it goes through a link, since links in place of folders are removed first.
  * Several readers may run it at once.
- *
- * With `$4` it also removes what killed git processes have left, and pipes and links, of which git makes none here;
- * only for one who holds the writer's lock. A `.keep` is receive-pack's own, and would keep its pack from ever being
- * repacked.
  */
-const SCRIPT = `
-set -eu
-umask 077
-cd -- "$1"
-
+const MEND = `
 folder() {
   if [ -L "$1" ] || { [ -e "$1" ] && [ ! -d "$1" ]; }; then rm -rf -- "$1"; fi
   mkdir -p -- "$1"
@@ -36,26 +28,35 @@ for path in packed-refs shallow objects/info/packs objects/info/commit-graph obj
 done
 content config "$2"
 [ -z "$3" ] || content HEAD "$3"
-
-if [ "$4" = sweep ]; then
-  find . ! -type f ! -type d -exec rm -f -- {} +
-  rm -rf -- *.lock gc.pid gc.log packed-refs.new shallow_?????? gitmouth.??????
-  find objects -maxdepth 1 \\( -name 'tmp_*' -o -name 'incoming-*' -o -name '*.lock' \\) -exec rm -rf -- {} +
-  find objects -mindepth 2 -maxdepth 2 -path 'objects/??/tmp_obj_*' -exec rm -rf -- {} +
-  find objects/pack -maxdepth 1 \\( -name 'tmp_*' -o -name '.tmp-*' -o -name '*.lock' -o -name '*.keep' \\) \\
-    -exec rm -rf -- {} +
-  find objects/info \\( -name '*.lock' -o -name 'tmp_*' \\) -exec rm -rf -- {} +
-  find refs -name '*.lock' -exec rm -rf -- {} +
-fi
 `;
 
-/** @param head what HEAD is to say; undefined leaves it. */
-export function mendingJob(
-  repository: string,
-  config: string,
-  head: string | undefined,
-  sweep: boolean,
-): RepositoryJob {
-  const argv = ['sh', '-c', SCRIPT, 'mend', REPOSITORY, config, head ?? '', sweep ? 'sweep' : ''] as const;
+/**
+ * Removes what killed git processes have left, and pipes and links, of which git makes none here; only for one who
+ * holds the writer's lock. A `.keep` is receive-pack's own, and would keep its pack from ever being repacked. Folders
+ * that are closed to their owner are opened on the way.
+ */
+const SWEEP = `
+find . -mindepth 1 \\( -type d ! -perm -700 ! -exec chmod u+rwx -- {} \\; \\) -o \\( \\
+  ! -type f ! -type d -o -name '*.lock' \\
+  -o -path './objects/tmp_*' -o -path './objects/incoming-*' -o -path './objects/??/tmp_obj_*' \\
+  -o -path './objects/pack/tmp_*' -o -path './objects/pack/.tmp-*' -o -path './objects/pack/*.keep' \\
+  -o -path './objects/info/*/tmp_*' -o -path './objects/info/tmp_*' \\
+  -o -path ./gc.pid -o -path ./gc.log -o -path ./packed-refs.new \\
+  -o -path './shallow_??????' -o -path './gitmouth.??????' \\
+  \\) -prune -exec rm -rf -- {} +
+`;
+
+export interface Mending {
+  /** The settings to be put back; undefined when all is as it must be. */
+  readonly config?: string;
+  /** What HEAD is to say; undefined leaves it. */
+  readonly head?: string;
+  /** Whether to remove leftovers. */
+  readonly sweep: boolean;
+}
+
+export function mendingJob(repository: string, { config, head, sweep }: Mending): RepositoryJob {
+  const script = `set -eu; umask 077; cd -- "$1"\n${config === undefined ? '' : MEND}${sweep ? SWEEP : ''}`;
+  const argv = ['sh', '-c', script, 'mend', REPOSITORY, config ?? '', head ?? ''] as const;
   return { repository, access: 'write', argv };
 }

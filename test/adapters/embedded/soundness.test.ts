@@ -216,6 +216,14 @@ describe('what killed git processes left behind', () => {
     expectSound();
   });
 
+  test('goes although it is closed to its owner, folder in folder', async () => {
+    await asHook('mkdir -p junk/in refs/heads/closed; mkfifo junk/in/pipe; chmod 0 junk/in junk refs/heads/closed');
+    await repositories.ensureSound('shop', 'write', 'main');
+    await repositories.ensureSound('shop', 'write', 'main');
+    expect(left()).toEqual([]);
+    expect(readdirSync(join(path, 'junk/in'))).toEqual([]);
+  });
+
   test('is left to the writer it may belong to by a reader, also when the reader has to mend', async () => {
     await asHook('rm -f HEAD');
     await repositories.ensureSound('shop', 'read', 'main');
