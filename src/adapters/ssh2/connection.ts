@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { setMaxListeners } from 'node:events';
 import type { ClientInfo, Connection as Ssh2Connection } from 'ssh2';
 import { acceptedSignatureAlgorithms } from '../../domain/public-key.js';
 import { isFault } from '../../domain/fault.js';
@@ -49,6 +50,8 @@ export class SshConnection {
   constructor(client: Ssh2Connection, info: ClientInfo, id: string, options: ConnectionOptions) {
     this.#client = client;
     this.#options = options;
+    // Every session listens; more than ten are no leak.
+    setMaxListeners(0, this.#gone.signal);
     this.#wire = new Wire(client);
     this.#wire.offerHostKeyAlgorithms(HOST_KEY_ALGORITHMS);
     this.#wire.advertiseSignatures(acceptedSignatureAlgorithms());
