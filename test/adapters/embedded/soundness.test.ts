@@ -3,7 +3,7 @@
  * session, or for the server, which may be root, to follow out of the repository.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Repositories } from '../../../src/adapters/embedded/repositories.js';
@@ -66,6 +66,7 @@ function text(name: string): string {
 const LAID_OUT = ['HEAD', 'config', 'objects', 'refs'];
 
 function expectSound(): void {
+  expect(['config', 'HEAD'].map((name) => lstatSync(join(path, name)).isFile())).toEqual([true, true]);
   expect(text('config')).toBe(repositoryConfig({ maxPackBytes: 0 }));
   expect(text('HEAD')).toBe('ref: refs/heads/main\n');
   expect(readdirSync(path).filter((name) => name !== 'info')).toEqual(LAID_OUT);
@@ -78,7 +79,7 @@ const DAMAGE: readonly (readonly [string, string])[] = [
   ['settings cut short', 'head -c 20 config > c; mv c config'],
   ['no settings', 'rm config'],
   ['settings as a link to a file outside', 'ln -sf "$outside/file" config'],
-  ['settings as a link to the same text', 'mv config other; ln -s other config; trap "rm other" EXIT'],
+  ['settings as a link to the same text', 'mv config "$outside/same"; ln -s "$outside/same" config'],
   ['settings as a pipe, for the server to wait on', 'rm config; mkfifo config'],
   ['settings as a folder', 'rm config; mkdir -p config/full/of; touch config/full/of/files'],
   ['settings as a link to a folder outside', 'rm config; ln -s "$outside/folder" config'],
