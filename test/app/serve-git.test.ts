@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { MemoryPlatform, MemorySessionRegistry, type MemoryCommand } from '../../src/adapters/memory/index.js';
+import { LogObserver } from '../../src/adapters/system/log-observer.js';
 import { Fault } from '../../src/domain/fault.js';
 import type { Ask } from '../../src/ports/git-gateway.js';
 import { sampleCaller, sampleKey } from '../contracts/samples.js';
@@ -346,7 +347,7 @@ describe('the log line of a session', () => {
     });
   });
 
-  test('never has the credential of the user, in whatever way the session ends', async () => {
+  test('never has the credential of the user, in either form and in whatever way the session ends', async () => {
     const credential = 'k3y-of-the-platform';
     for (const stage of ['authorize', 'acquire', 'provision', 'open', 'run', 'release', undefined] as const) {
       const house = new MemoryHouse();
@@ -359,7 +360,14 @@ describe('the log line of a session', () => {
       const live = house.serveGit.admit({ ...caller, user: { name: 'alice', credential } });
       const visit = house.push('shop', live);
       await visit.exit();
-      expect(JSON.stringify(house.observer.events)).not.toContain(credential);
+      let log = '';
+      for (const format of ['json', 'text'] as const) {
+        const destination = { write: (line: string) => void (log += line) };
+        const observer = new LogObserver({ format, level: 'debug', destination });
+        for (const event of house.observer.events) observer.record(event);
+      }
+      expect(log).toContain('s-1');
+      expect(log + JSON.stringify(house.observer.events)).not.toContain(credential);
       expect(visit.stderr).not.toContain(credential);
     }
   });

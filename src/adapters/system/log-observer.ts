@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import type { DomainEvent } from '../../domain/events.js';
@@ -8,6 +9,9 @@ type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /** Longer than any name or address; stacks and causes are the only long texts of an event. */
 const MAX_TEXT = 4_000;
+
+/** Deeper than any event. */
+const MAX_DEPTH = 6;
 
 export interface LogOptions {
   readonly format: 'json' | 'text';
@@ -23,23 +27,30 @@ export class LogObserver implements Observer {
 
   constructor(options: LogOptions) {
     const target = options.destination ?? pino.destination({ dest: 1, sync: true });
-    const stream =
-      options.format === 'json'
-        ? target
-        : pretty({
-            destination: target,
-            sync: true,
-            colorize: options.colors === true,
-            translateTime: 'SYS:yyyy-mm-dd HH:MM:ss',
-            ignore: 'pid,hostname,type',
-            singleLine: true,
-          });
+    const stream = options.format === 'json' ? target : prettified(target, options.colors === true);
     this.#logger = pino({ level: options.level, timestamp: pino.stdTimeFunctions.isoTime, base: null }, stream);
   }
 
   record(event: DomainEvent): void {
     this.#logger[levelOf(event)](escaped(event), sentence(event));
   }
+}
+
+/** Line by line and at once: as a stream, pino-pretty would still hold lines when the program ends. */
+function prettified(target: DestinationStream, colorize: boolean): DestinationStream {
+  const prettify = pretty.prettyFactory({
+    colorize,
+    translateTime: 'SYS:yyyy-mm-dd HH:MM:ss',
+    ignore: 'pid,hostname,type',
+    singleLine: true,
+    // By default what is called `error` gets lines of its own.
+    errorLikeObjectKeys: [],
+  });
+  return {
+    write(line) {
+      target.write(prettify(line));
+    },
+  };
 }
 
 function levelOf(event: DomainEvent): Level {
@@ -63,7 +74,7 @@ function levelOf(event: DomainEvent): Level {
 function sentence(event: DomainEvent): string {
   switch (event.type) {
     case 'session-ended':
-      return `${event.user} ${event.service ?? 'greeting'} ${event.app ?? ''}: ${event.verdict}`.replace(' :', ':');
+      return printable(`${[event.user, event.service, event.app].filter(Boolean).join(' ')}: ${event.verdict}`);
     case 'problem':
       return printable(event.message);
     default:
@@ -72,14 +83,20 @@ function sentence(event: DomainEvent): string {
 }
 
 /** The event with every text made printable, at any depth, and errors as text. */
-function escaped(value: object): object {
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, escapedValue(inner)]));
+function escaped(event: DomainEvent): object {
+  return Object.fromEntries(escapedEntries(event, 0));
 }
 
-function escapedValue(value: unknown): unknown {
+function escapedEntries(value: object, depth: number): [string, unknown][] {
+  return Object.entries(value).map(([key, inner]) => [printable(key), escapedValue(inner, depth + 1)]);
+}
+
+function escapedValue(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return printable(value, MAX_TEXT);
-  if (value instanceof Error) return printable(value.stack ?? value.message, MAX_TEXT);
-  if (Array.isArray(value)) return value.map(escapedValue);
+  if (types.isNativeError(value)) return printable(value.stack ?? value.message, MAX_TEXT);
   if (value === null || typeof value !== 'object') return value;
-  return escaped(value);
+  // What was thrown can be anything, itself within itself included.
+  if (depth > MAX_DEPTH) return '…';
+  if (Array.isArray(value)) return value.map((inner) => escapedValue(inner, depth + 1));
+  return Object.fromEntries(escapedEntries(value, depth));
 }
