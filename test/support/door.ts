@@ -171,6 +171,16 @@ export class Door {
     return this.#child?.pid ?? -1;
   }
 
+  /** Of the server and of every command. */
+  get environment(): Readonly<Record<string, string>> {
+    return this.#environment;
+  }
+
+  /** For a server on the same data folder that was started in another way. */
+  use(port: number): void {
+    this.#port = port;
+  }
+
   /** Standard error: what is said to people. */
   get said(): string {
     return this.#said;
