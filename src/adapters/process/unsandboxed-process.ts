@@ -18,6 +18,7 @@ export class UnsandboxedProcess implements SandboxProcess {
   readonly #child: Child;
   readonly #home: string;
   readonly #leader: ProcessEntry | undefined;
+  readonly #swept: Promise<void>;
   #killing: Promise<void> | undefined;
 
   /** @param home removed with the job. */
@@ -31,6 +32,7 @@ export class UnsandboxedProcess implements SandboxProcess {
     // Not reaped yet, whatever became of it: the number can only be its own.
     this.#leader = pid === undefined ? undefined : readProcess(pid);
     this.exit = this.#end();
+    this.#swept = this.#sweep();
     this.started = this.#start();
     this.exit.catch(() => undefined);
     this.started.catch(() => undefined);
@@ -54,8 +56,6 @@ export class UnsandboxedProcess implements SandboxProcess {
 
   async #end(): Promise<DynoExit> {
     const error = await this.#child.ended;
-    // As in a namespace: what the command left behind goes with it, and so lets go of standard output.
-    for (const member of this.#members()) signalProcess(member, 'KILL');
     const { exitCode, signalCode } = this.#child.process;
     if (error !== undefined) throw new Fault('GM_DYNO_LOST', 'run', 'the command never ran', { cause: error });
     if (signalCode !== null) return deathBy(signalCode);
@@ -63,16 +63,33 @@ export class UnsandboxedProcess implements SandboxProcess {
     throw new Fault('GM_DYNO_LOST', 'run', 'the command ended without telling how');
   }
 
-  async #killAll(): Promise<void> {
+  /** As in a namespace: what the command left behind goes with it, and so lets go of standard output. */
+  async #sweep(): Promise<void> {
+    await this.#child.ended;
     for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 100)) {
       const members = this.#members();
-      if (members.length === 0) break;
+      if (members.length === 0) return;
       for (const member of members) signalProcess(member, 'KILL');
       await sleep(waitMs);
     }
-    await this.#child.ended;
+  }
+
+  async #killAll(): Promise<void> {
+    this.#killGroup();
+    await this.#swept;
     for (const stream of [this.stdin, this.stdout, this.stderr]) stream.destroy();
     await rm(this.#home, { recursive: true, force: true }).catch(() => undefined);
+  }
+
+  #killGroup(): void {
+    const { pid, exitCode, signalCode } = this.#child.process;
+    // Once it has been reaped, the number may be another's.
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      // It ended just now.
+    }
   }
 
   /** A session's number is not given to a new process while the session has members. */

@@ -55,7 +55,7 @@ const { test: asRoot } = needs('bwrap', 'prlimit', 'git', 'perl');
       child.kill('SIGKILL');
     }
     const { success, numPassedTests, testResults } = JSON.parse(readFileSync(report, 'utf8')) as Report;
-    expect(testResults.map(({ message }) => message).join('\n')).toBe('');
+    expect(testResults.map(({ message }) => message.trim()).join('')).toBe('');
     expect(success).toBe(true);
     expect(testResults).toHaveLength(FILES.length);
     expect(numPassedTests).toBeGreaterThan(110);
