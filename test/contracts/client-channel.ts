@@ -210,13 +210,7 @@ async function write(stream: Writable, length: number, progress: { taken: number
   const CHUNK = 64 * 1024;
   for (let at = 0; at < length; at += CHUNK) {
     await new Promise<void>((resolve, reject) => {
-      const fail = () => reject(new Error('the stream was closed'));
-      stream.once('close', fail);
-      stream.write(bytes.subarray(at, at + CHUNK), (error) => {
-        stream.off('close', fail);
-        if (error) reject(error);
-        else resolve();
-      });
+      stream.write(bytes.subarray(at, at + CHUNK), (error) => (error ? reject(error) : resolve()));
     });
     progress.taken = at + CHUNK;
   }

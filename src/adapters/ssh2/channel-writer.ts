@@ -5,6 +5,8 @@ import type { Outflow } from './outflow.js';
 
 const BUFFER_BYTES = 64 * 1024;
 
+type Done = (error?: Error | null) => void;
+
 /**
  * Writes to a channel or its standard error, one chunk at a time, each when the connection has room and it is this
  * stream's turn. ssh2 never calls back a write to a closed channel: whoever owns the writer destroys it then.
@@ -14,7 +16,9 @@ export class ChannelWriter extends Writable {
   readonly #target: Writable;
   readonly #outflow: Outflow;
   readonly #turns: Turns;
+  /** What waits for its turn and for room. */
   #due: Buffer | undefined;
+  #done: Done | undefined;
 
   constructor(channel: ServerChannel, target: Writable, outflow: Outflow, turns: Turns) {
     super({ highWaterMark: BUFFER_BYTES });
@@ -24,22 +28,24 @@ export class ChannelWriter extends Writable {
     this.#turns = turns;
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
     this.#due = chunk;
+    this.#done = done;
     this.#turns.take((release) => {
       this.#outflow.whenRoom(() => {
-        this.#writeDue(release, done);
+        this.#writeDue(release);
       });
     });
   }
 
-  /** What waits for room when the client closes its channel is not held until there is some. */
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+  /** Whoever waits for the write is freed, and what waits for room is not held until there is some. */
+  override _destroy(error: Error | null, destroyed: Done): void {
     this.#due = undefined;
-    done(error);
+    this.#settle(new Error('the client is gone'));
+    destroyed(error);
   }
 
-  #writeDue(release: () => void, done: (error?: Error | null) => void): void {
+  #writeDue(release: () => void): void {
     const chunk = this.#due;
     this.#due = undefined;
     if (chunk === undefined) {
@@ -49,8 +55,14 @@ export class ChannelWriter extends Writable {
     this.#target.write(chunk, (error) => {
       forgetWritten(this.#channel);
       release();
-      done(error);
+      this.#settle(error);
     });
+  }
+
+  #settle(error?: Error | null): void {
+    const done = this.#done;
+    this.#done = undefined;
+    done?.(error);
   }
 }
 

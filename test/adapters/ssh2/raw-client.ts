@@ -18,6 +18,7 @@ interface Protocol {
       finalize(p: Buffer, force: boolean): Buffer;
     };
   };
+  _offer: { totalSize: number; copyAllTo(target: Buffer, at: number): void };
   rekey(): void;
 }
 
@@ -32,13 +33,16 @@ export function sendPayloads(client: ssh2.Client, ...payloads: readonly Buffer[]
 }
 
 export class RawClient {
-  /** Every message since the first key exchange, in order. */
+  /** Messages since the first key exchange, in order. */
   readonly received: Buffer[] = [];
+  /** Sees each message before it is recorded, and says whether it is to be forgotten. */
+  consume: (payload: Buffer) => boolean = () => false;
   readonly socket: Socket;
   readonly #client = new ssh2.Client();
   readonly #protocol: Protocol;
   #read = 0;
   #isReady = false;
+  #isDeafToKeyExchange = false;
   isClosed = false;
 
   private constructor(port: number, config: ConnectConfig) {
@@ -61,8 +65,8 @@ export class RawClient {
     this.socket = parts._sock;
     const original = this.#protocol._onPayload.bind(this.#protocol);
     this.#protocol._onPayload = (payload) => {
-      this.received.push(Buffer.from(payload));
-      return original(payload);
+      if (!this.consume(payload)) this.received.push(Buffer.from(payload));
+      return payload[0] === MESSAGE.KEXINIT && this.#isDeafToKeyExchange ? undefined : original(payload);
     };
   }
 
@@ -117,6 +121,16 @@ export class RawClient {
   /** Begins a key exchange of one's own, as any client may at any time. */
   rekey(): void {
     this.#protocol.rekey();
+  }
+
+  /** Begins a key exchange and never goes on with it, though everything else is read. */
+  rekeyHalfway(): void {
+    this.#isDeafToKeyExchange = true;
+    const { _offer: lists } = this.#protocol;
+    const payload = Buffer.alloc(1 + 16 + lists.totalSize + 1 + 4);
+    payload[0] = MESSAGE.KEXINIT;
+    lists.copyAllTo(payload, 17);
+    this.send(payload);
   }
 
   types(): readonly number[] {
