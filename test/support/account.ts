@@ -27,7 +27,12 @@ export class Account {
   constructor(
     name: string,
     uid: number,
-    options: { readonly hidden?: readonly string[]; readonly replaced?: Readonly<Record<string, string>> } = {},
+    options: {
+      readonly hidden?: readonly string[];
+      readonly replaced?: Readonly<Record<string, string>>;
+      /** The numeric id alone, as many containers run programs. */
+      readonly hasNoEntry?: boolean;
+    } = {},
   ) {
     this.name = name;
     this.uid = isRoot ? uid : (process.getuid?.() ?? uid);
@@ -37,7 +42,11 @@ export class Account {
       .split('\n')
       .filter((line) => line !== '' && Number(line.split(':')[2]) !== this.uid);
     const entry = `${name}:x:${this.uid}:${this.uid}::${this.home}:/bin/sh`;
-    writeFileSync(join(this.#etc, 'passwd'), `${[entry, ...others].join('\n')}\n`, { mode: 0o644 });
+    writeFileSync(
+      join(this.#etc, 'passwd'),
+      `${[...(options.hasNoEntry === true ? [] : [entry]), ...others].join('\n')}\n`,
+      { mode: 0o644 },
+    );
     // Without an executable bit it is no program.
     writeFileSync(join(this.#etc, 'nothing'), '', { mode: 0o644 });
     const hidden = (options.hidden ?? []).map((path) => [path, join(this.#etc, 'nothing')] as const);
@@ -87,8 +96,8 @@ export class Account {
     return this.run(['sh', '-c', `cd -- "$0" && ${line}`, folder], env);
   }
 
-  write(path: string, content: string): void {
-    writeFileSync(join(this.home, path), content, { mode: 0o600 });
+  write(path: string, content: string, mode = 0o600): void {
+    writeFileSync(join(this.home, path), content, { mode });
     this.own(path);
   }
 

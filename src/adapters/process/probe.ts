@@ -54,8 +54,9 @@ function exposedData({ sandbox, dataFolder }: ProbeOptions): ProbeResult | undef
   return failed(`the data folder lies in ${around}, which every dyno can read`, 'move the data folder elsewhere');
 }
 
-async function tryOut({ sandbox, runAs, operatorHooks }: ProbeOptions): Promise<ProbeResult> {
-  const repository = mkdtempSync(join(tmpdir(), 'gitmouth-probe-'));
+async function tryOut({ sandbox, runAs, operatorHooks, dataFolder }: ProbeOptions): Promise<ProbeResult> {
+  const place = placeOf(sandbox, dataFolder);
+  const repository = mkdtempSync(join(place, 'gitmouth-probe-'));
   try {
     // Where a canonical config is put over the repository's own, git could not make one here: a file is enough.
     if (runAs !== undefined) chownSync(repository, runAs.uid, runAs.gid);
@@ -73,7 +74,7 @@ async function tryOut({ sandbox, runAs, operatorHooks }: ProbeOptions): Promise<
       argv: ['sh', '-c', CHECKS, 'sh', REPOSITORY, ...folders],
       mounts,
     });
-    return code === 0 ? judgeGit(stdout) : failedCheck(code, stderr.trim(), mounts);
+    return code === 0 ? judgeGit(stdout) : failedCheck(code, stderr.trim(), place, mounts);
   } catch (error) {
     return startFailure(isFault(error) ? error.message : String(error));
   } finally {
@@ -81,9 +82,17 @@ async function tryOut({ sandbox, runAs, operatorHooks }: ProbeOptions): Promise<
   }
 }
 
-/** Exit status 10 is for the repository, 11 for the first folder of hooks, 12 for the second. */
+/** Without a sandbox nothing opens the way to the repositories for the dynos' user: they may lie below a closed folder. */
+function placeOf(sandbox: Sandbox, dataFolder: string | undefined): string {
+  return sandbox.name === 'none' && dataFolder !== undefined && existsSync(dataFolder) ? dataFolder : tmpdir();
+}
+
+/**
+ * Exit status 10 is for the repository, 11 for the first folder of hooks, 12 for the second.
+ * `true` and not `:`, whose failed redirection would end the whole shell (POSIX, 2.8.1).
+ */
 const CHECKS = `git --version || exit 9
-: >"$1/probe" || exit 10
+true >"$1/probe" || exit 10
 shift
 status=11
 for folder do
@@ -92,7 +101,12 @@ for folder do
   status=$((status + 1))
 done`;
 
-function failedCheck(code: number, stderr: string, mounts: readonly { readonly hostPath: string }[]): ProbeResult {
+function failedCheck(
+  code: number,
+  stderr: string,
+  place: string,
+  mounts: readonly { readonly hostPath: string }[],
+): ProbeResult {
   const folder = mounts[code - 11]?.hostPath;
   if (folder !== undefined)
     return failed(
@@ -101,8 +115,8 @@ function failedCheck(code: number, stderr: string, mounts: readonly { readonly h
     );
   if (code === 10)
     return failed(
-      `the dyno user can not write to a repository in ${tmpdir()}: ${stderr}`,
-      'see that the folder is open to everybody and has room',
+      `the dyno user can not write to a repository in ${place}: ${stderr}`,
+      'see that it has room, and that every user may pass through the folders above it (chmod o+x)',
     );
   return failed(`git does not run in a dyno (status ${code}): ${stderr}`, 'install git as a package of this system');
 }
