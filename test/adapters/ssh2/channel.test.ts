@@ -94,9 +94,11 @@ describe('the end of a command is told', () => {
   });
 
   test('with last words although the session’s output was cut off', async () => {
-    const { channel } = await begin();
+    const { channel, theirs } = await begin({ window: 0 });
     channel.stdout.destroy();
-    await channel.finish({ words: 'stopped', exit: { code: 1 } });
+    const finished = channel.finish({ words: 'stopped', exit: { code: 1 } });
+    client.send(message(MESSAGE.CHANNEL_WINDOW_ADJUST, uint32(theirs), uint32(100)));
+    await within(finished, 'the finish');
     await client.next(CHANNEL_CLOSE);
     expect(transcript()).toEqual(['7 data(1) stopped', '7 eof', '7 exit-status 0 1', '7 close']);
   });
@@ -173,7 +175,8 @@ describe('a client that leaves', () => {
   test('one channel with input that nobody read is gone at once', async () => {
     // ssh2 tells of the close only once everything before it was read.
     const { channel, theirs } = await begin();
-    client.send(message(CHANNEL_DATA, uint32(theirs), string(Buffer.alloc(30_000))));
+    const data = message(CHANNEL_DATA, uint32(theirs), string(Buffer.alloc(30_000)));
+    client.send(...Array<Buffer>(20).fill(data));
     client.send(message(CHANNEL_CLOSE, uint32(theirs)));
     await until(() => channel.gone.aborted, 'the client is gone');
   });
@@ -185,10 +188,16 @@ describe('a client that leaves', () => {
     expect(channels.every(({ channel }) => channel.stdout.destroyed && channel.stdin.destroyed)).toBe(true);
   });
 
-  test('by ending its side alone has left, whatever it may still read', async () => {
-    const { channel } = await begin();
+  test('by ending its side has left, though the connection stays open for what it does not read', async () => {
+    const { channel } = await begin({ window: 0xffff_ffff });
+    client.socket.pause();
+    const flood = setInterval(() => channel.stdout.write(Buffer.alloc(1024 ** 2)), 1);
+    await until(() => channel.stdout.writableLength > 1024 ** 2, 'nothing more is taken').finally(() =>
+      clearInterval(flood),
+    );
     client.socket.end();
-    await until(() => channel.gone.aborted, 'the client is gone');
+    await until(() => channel.gone.aborted, 'the client is gone', undefined, 2_000);
+    expect(ground.observer.ofType('connection-closed')).toEqual([]);
   });
 });
 
