@@ -8,7 +8,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/global
 import { DEPARTURES, leave, type Departure } from '../support/aborting-client.js';
 import { CutWire, type Direction } from '../support/cut-wire.js';
 import { Door, until, type Person } from '../support/door.js';
-import { median, residentBytes } from '../support/machine.js';
+import { figure, mebibytes } from '../support/figures.js';
+import { descriptorsOf, median, residentBytes } from '../support/machine.js';
 import { needs } from '../support/programs.js';
 import { dynoUserOfItsOwn, expectSound, locksOf, refOf, Remains, temporaryObjects } from '../support/remains.js';
 import { Running } from '../support/running.js';
@@ -18,6 +19,7 @@ const { describe, test } = needs('git', 'ssh', 'ssh-keygen', 'bwrap');
 
 const IS_SOAK = process.env['GITMOUTH_SOAK'] === '1';
 const MIB = 1024 ** 2;
+const LIMIT_MS = IS_SOAK ? 1_800_000 : 300_000;
 
 /** Up to the log-in by bytes, which are the same each time; then by parts of the whole. */
 const OFFSETS = {
@@ -72,41 +74,53 @@ describe('a client that is killed', () => {
     await expectSound(door.repository('app'));
   }
 
-  test('in the middle of a push leaves the ref old or new, and nothing else', async () => {
-    const moves: string[] = [];
-    await addBytes(MIB);
-    const whole = await killedAfter('up', Infinity, ['push', wire.url('app'), 'main']);
-    expect(whole).toBeGreaterThan(MIB);
-    await addBytes(MIB);
-    for (const atByte of [...OFFSETS.bytes, ...OFFSETS.parts.map((part) => Math.floor(part * whole))]) {
-      const [old, tip] = [
-        await refOf(door.repository('app'), 'refs/heads/main'),
-        await person.must(folder, 'rev-parse', 'main'),
-      ];
-      expect(await killedAfter('up', atByte, ['push', wire.url('app'), 'main'])).toBe(atByte);
+  test(
+    'in the middle of a push leaves the ref old or new, and nothing else',
+    async () => {
+      const moves: string[] = [];
+      await addBytes(MIB);
+      const whole = await killedAfter('up', Infinity, ['push', wire.url('app'), 'main']);
+      expect(whole).toBeGreaterThan(MIB);
+      await addBytes(MIB);
+      for (const atByte of [...OFFSETS.bytes, ...OFFSETS.parts.map((part) => Math.floor(part * whole))]) {
+        const [old, tip] = [
+          await refOf(door.repository('app'), 'refs/heads/main'),
+          await person.must(folder, 'rev-parse', 'main'),
+        ];
+        expect(await killedAfter('up', atByte, ['push', wire.url('app'), 'main'])).toBe(atByte);
+        await expectNothingLeft();
+        const now = await refOf(door.repository('app'), 'refs/heads/main');
+        expect([old, tip]).toContain(now);
+        moves.push(now === old ? 'old' : 'new');
+        if (now === tip) await addBytes(MIB);
+      }
+      expect(moves).toContain('old');
+      figure(
+        `pushes killed at ${moves.length} places: refs old and new`,
+        `${count(moves, 'old')} and ${count(moves, 'new')}`,
+      );
+      await person.must(folder, 'push', '-q', person.url('app'), 'main');
+      expect(temporaryObjects(door.repository('app'))).toEqual([]);
       await expectNothingLeft();
-      const now = await refOf(door.repository('app'), 'refs/heads/main');
-      expect([old, tip]).toContain(now);
-      moves.push(now === old ? 'old' : 'new');
-      if (now === tip) await addBytes(MIB);
-    }
-    expect(moves).toContain('old');
-    await person.must(folder, 'push', '-q', person.url('app'), 'main');
-    expect(temporaryObjects(door.repository('app'))).toEqual([]);
-    await expectNothingLeft();
-  });
+    },
+    LIMIT_MS,
+  );
 
-  test('in the middle of a clone leaves nothing', async () => {
-    const clone = () => ['clone', '-q', wire.url('app'), join(temporaryFolder('clone'), 'it')];
-    const whole = await killedAfter('down', Infinity, clone());
-    expect(whole).toBeGreaterThan(MIB);
-    for (const atByte of [...OFFSETS.bytes, ...OFFSETS.parts.map((part) => Math.floor(part * whole))]) {
-      expect(await killedAfter('down', atByte, clone())).toBe(atByte);
-      await expectNothingLeft();
-    }
-    const { code } = await person.git(folder, 'clone', '-q', person.url('app'), join(temporaryFolder('clone'), 'it'));
-    expect(code).toBe(0);
-  });
+  test(
+    'in the middle of a clone leaves nothing',
+    async () => {
+      const clone = () => ['clone', '-q', wire.url('app'), join(temporaryFolder('clone'), 'it')];
+      const whole = await killedAfter('down', Infinity, clone());
+      expect(whole).toBeGreaterThan(MIB);
+      for (const atByte of [...OFFSETS.bytes, ...OFFSETS.parts.map((part) => Math.floor(part * whole))]) {
+        expect(await killedAfter('down', atByte, clone())).toBe(atByte);
+        await expectNothingLeft();
+      }
+      const { code } = await person.git(folder, 'clone', '-q', person.url('app'), join(temporaryFolder('clone'), 'it'));
+      expect(code).toBe(0);
+    },
+    LIMIT_MS,
+  );
 });
 
 describe('in the middle of a push', () => {
@@ -260,6 +274,7 @@ describe('many sessions that are cut off', () => {
       await leaveOften(50);
       await remains.settled();
       const before = await memory();
+      const descriptors = descriptorsOf(door.pid);
       await leaveOften(COUNT);
       await until(
         () => door.events('session-ended').length >= sessionsOf(50) + sessionsOf(COUNT),
@@ -268,7 +283,17 @@ describe('many sessions that are cut off', () => {
       );
       await remains.settled();
       expectCutOffInTheMiddle();
-      expect((await memory()) - before).toBeLessThan(SLACK_BYTES);
+      const growth = (await memory()) - before;
+      figure(
+        `${COUNT} sessions cut off: processes and locks left`,
+        `${remains.processes().length} and ${locksOf(door).length}`,
+      );
+      figure(
+        `${COUNT} sessions cut off: descriptors, before and after`,
+        `${descriptors} and ${descriptorsOf(door.pid)}`,
+      );
+      figure(`${COUNT} sessions cut off: growth of the resident memory, as a median`, mebibytes(growth));
+      expect(growth).toBeLessThan(SLACK_BYTES);
       for (const app of [...APPS, 'cloned']) {
         await person.must(folder, 'push', '-q', person.url(app), 'main:after');
         expect(temporaryObjects(door.repository(app))).toEqual([]);
@@ -277,9 +302,13 @@ describe('many sessions that are cut off', () => {
       }
       await remains.settled();
     },
-    IS_SOAK ? 1_800_000 : 300_000,
+    LIMIT_MS,
   );
 });
+
+function count<T>(values: readonly T[], wanted: T): number {
+  return values.filter((value) => value === wanted).length;
+}
 
 /** Spread over 0 to 1, and the same at each run. */
 function part(n: number): number {

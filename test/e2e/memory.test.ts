@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import ssh2 from 'ssh2';
 import { Door, until, type Person } from '../support/door.js';
+import { figure, mebibytes } from '../support/figures.js';
 import { descendantsOf, median, residentBytes, type MachineProcess } from '../support/machine.js';
 import { needs } from '../support/programs.js';
 import { expectSound } from '../support/remains.js';
@@ -79,6 +80,11 @@ async function watch(embedded: Embedded, forMs: number): Promise<{ held: number;
   return { held: Math.max(...held), resident: median(resident) };
 }
 
+function report(what: string, held: number, growth: number): void {
+  figure(`${what}: most that was held`, mebibytes(held));
+  figure(`${what}: growth of the resident memory, as a median`, mebibytes(growth));
+}
+
 describe('the memory of a gateway', () => {
   const door = new Door({ GITMOUTH_LOG: 'json' });
   let embedded: Embedded;
@@ -138,6 +144,7 @@ describe('the memory of a gateway', () => {
         // The kernel's buffers fill up first.
         await sleep(1_000);
         const { held, resident } = await watch(embedded, WATCH_MS);
+        report(`a clone of ${mebibytes(CLONE_BYTES)} by a client that stops reading`, held, resident - before);
         expect(held).toBeGreaterThan(0);
         expect(held).toBeLessThan(MOST_HELD_BYTES);
         expect(resident - before).toBeLessThan(SLACK_BYTES);
@@ -171,6 +178,7 @@ describe('the memory of a gateway', () => {
         expect(stopped.length).toBeGreaterThan(0);
         await sleep(1_000);
         const { held, resident } = await watch(embedded, WATCH_MS);
+        report(`a push of ${mebibytes(PUSH_BYTES)} into a dyno that stops reading`, held, resident - before);
         expect(held).toBeGreaterThan(0);
         expect(held).toBeLessThan(MOST_HELD_BYTES);
         expect(resident - before).toBeLessThan(SLACK_BYTES);
