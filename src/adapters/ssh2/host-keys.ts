@@ -38,7 +38,7 @@ export function loadOrCreateHostKeys(folder: string): readonly HostKey[] {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return KINDS.map(({ file, make }) => {
     const path = join(folder, file);
-    if (!existsSync(path)) writePrivate(path, make().private);
+    if (!existsSync(path)) writePrivate(path, readablePrivateKey(make));
     return readHostKey(path);
   });
 }
@@ -48,6 +48,14 @@ export function loadHostKeys(folder: string): readonly HostKey[] {
   return KINDS.map(({ file }) => join(folder, file))
     .filter(existsSync)
     .map(readHostKey);
+}
+
+/** ssh2 drops a leading zero byte of an Ed25519 key (lib/keygen.js), so that one pair in 256 can't be read back. */
+export function readablePrivateKey(make: () => { private: string }): string {
+  for (;;) {
+    const made = make().private;
+    if (!(ssh2.utils.parseKey(made) instanceof Error)) return made;
+  }
 }
 
 function readHostKey(path: string): HostKey {
