@@ -1,29 +1,35 @@
+import { connect } from 'node:net';
 import ssh2, { type ParsedKey } from 'ssh2';
 
 const TIMEOUT_MS = 2_000;
 
 /**
  * The public keys an ssh agent holds, as `.pub` lines; none when it does not answer in time.
- * @param socket the agent's (`SSH_AUTH_SOCK`).
+ * @param path of the agent's socket (`SSH_AUTH_SOCK`).
  */
-export async function agentKeyLines(socket: string): Promise<readonly string[]> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      resolve([]);
-    }, TIMEOUT_MS);
-    ssh2.createAgent(socket).getIdentities((error, identities) => {
-      clearTimeout(timer);
-      resolve(error ? [] : (identities ?? []).flatMap(keyLine));
+export async function agentKeyLines(path: string): Promise<readonly string[]> {
+  // Not by ssh2's own agent, whose socket to an agent that never answers can't be closed.
+  const socket = connect(path);
+  const agent = new ssh2.AgentProtocol(true);
+  try {
+    return await new Promise((resolve) => {
+      const none = () => {
+        resolve([]);
+      };
+      socket.on('error', none).on('close', none).setTimeout(TIMEOUT_MS, none);
+      agent.on('error', none);
+      socket.pipe(agent).pipe(socket);
+      agent.getIdentities((error, keys) => {
+        resolve(error ? [] : (keys ?? []).map(keyLine));
+      });
     });
-  });
+  } finally {
+    socket.destroy();
+    agent.destroy();
+  }
 }
 
-/** The agent answers with keys that are parsed, wrapped or raw, by their type. */
-function keyLine(identity: unknown): string[] {
-  const wrapped = identity as { pubKey?: unknown; comment?: unknown };
-  const key = wrapped.pubKey ?? identity;
-  const blob = Buffer.isBuffer(key) ? key : (key as ParsedKey).getPublicSSH();
-  const type = blob.subarray(4, 4 + blob.readUInt32BE(0)).toString('latin1');
-  const comment = typeof wrapped.comment === 'string' ? ` ${wrapped.comment}` : '';
-  return [`${type} ${blob.toString('base64')}${comment}`];
+function keyLine(key: ParsedKey): string {
+  const comment = key.comment.replace(/[\r\n]+/g, ' ');
+  return `${key.type} ${key.getPublicSSH().toString('base64')} ${comment}`.trimEnd();
 }

@@ -1,5 +1,4 @@
 import {
-  chmodSync,
   closeSync,
   existsSync,
   fsyncSync,
@@ -7,6 +6,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -85,13 +85,14 @@ function readHostKey(path: string): HostKey {
 /** Whole or not at all, also over a crash: a half-written host key would look like another server to every client. */
 function writePrivate(path: string, content: string): void {
   const temporary = `${path}.new`;
-  const file = openSync(temporary, 'w', 0o600);
+  // One left behind by a crash might be readable by others.
+  rmSync(temporary, { force: true });
+  const file = openSync(temporary, 'wx', 0o600);
   try {
     writeSync(file, content);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  chmodSync(temporary, 0o600);
   renameSync(temporary, path);
 }

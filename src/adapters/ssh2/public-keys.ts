@@ -5,6 +5,13 @@ import { algorithmOfBlob, isKeyAlgorithm, type PublicKey } from '../../domain/pu
 /** RSA keys below this are within reach of factoring; OpenSSH lets users choose the same floor (RequiredRSASize). */
 const SMALLEST_RSA_BITS = 2048;
 
+/** What people hand in instead of a `.pub` line, and what to do then. */
+const OTHER_FORMATS = [
+  { mark: 'PRIVATE KEY', advice: 'this is a private key: give the file that ends in .pub' },
+  { mark: 'PuTTY-User-Key-File', advice: "this is PuTTY's private key: copy its public key from PuTTYgen's window" },
+  { mark: 'SSH2 PUBLIC KEY', advice: 'this is a public key in another format: convert it with ssh-keygen -i -f FILE' },
+];
+
 /** A key that can be used here, with what verifies its signatures; or why it can't be used. */
 export type KeyReading = { readonly key: PublicKey; readonly verifier: ParsedKey } | { readonly problem: string };
 
@@ -20,19 +27,22 @@ export function readKeyBlob(blob: Buffer): KeyReading {
   if (parsed.type !== algorithm || parsed.isPrivateKey() || !parsed.getPublicSSH().equals(blob)) {
     return { problem: 'this public key is damaged' };
   }
-  if (algorithm === 'ssh-rsa' && rsaBits(blob) < SMALLEST_RSA_BITS) {
-    return { problem: `RSA keys must have at least ${SMALLEST_RSA_BITS} bits; this one has ${rsaBits(blob)}` };
+  if (algorithm === 'ssh-rsa') {
+    const { exponent, modulus } = rsaNumbers(blob);
+    if (!isPlainNumber(exponent) || !isPlainNumber(modulus)) return { problem: 'this public key is damaged' };
+    if (bitsOf(modulus) < SMALLEST_RSA_BITS) {
+      return { problem: `RSA keys must have at least ${SMALLEST_RSA_BITS} bits; this one has ${bitsOf(modulus)}` };
+    }
   }
   return { key: fingerprinted(algorithm, blob), verifier: parsed };
 }
 
 /** Reads one line of a `.pub` file or of an agent's list: `<type> <base64> [comment]`. Options are not accepted. */
 export function readKeyLine(line: string): KeyReading & { readonly comment?: string } {
-  const match = /^(\S+)\s+([A-Za-z0-9+/]+={0,2})(?:\s+(.*))?$/.exec(line.trim());
-  if (match === null) {
-    const advice = /PRIVATE KEY/.test(line) ? ': this is a private key; give the file that ends in .pub' : '';
-    return { problem: `this is not a public key in OpenSSH's format${advice}` };
-  }
+  const otherFormat = OTHER_FORMATS.find(({ mark }) => line.includes(mark));
+  if (otherFormat !== undefined) return { problem: otherFormat.advice };
+  const match = /^(\S+)[ \t]+([A-Za-z0-9+/]+={0,2})(?:[ \t]+(.*))?$/.exec(line.trim());
+  if (match === null) return { problem: "this is not a public key in OpenSSH's format: <type> <base64> [comment]" };
   const reading = readKeyBlob(Buffer.from(match[2] ?? '', 'base64'));
   return match[3] === undefined ? reading : { ...reading, comment: match[3] };
 }
@@ -47,11 +57,21 @@ function fingerprinted(algorithm: PublicKey['algorithm'], blob: Buffer): PublicK
   };
 }
 
-/** Bits of the modulus: the third string of the blob (RFC 4253 6.6), an mpint without its leading zero. */
-function rsaBits(blob: Buffer): number {
+/** Exponent and modulus: the second and third string of the blob (RFC 4253 6.6). */
+function rsaNumbers(blob: Buffer): { readonly exponent: Buffer; readonly modulus: Buffer } {
   const exponentAt = 4 + blob.readUInt32BE(0);
   const modulusAt = exponentAt + 4 + blob.readUInt32BE(exponentAt);
-  const modulus = blob.subarray(modulusAt + 4, modulusAt + 4 + blob.readUInt32BE(modulusAt));
-  const significant = modulus.subarray(modulus.findIndex((byte) => byte !== 0));
+  const stringAt = (at: number) => blob.subarray(at + 4, at + 4 + blob.readUInt32BE(at));
+  return { exponent: stringAt(exponentAt), modulus: stringAt(modulusAt) };
+}
+
+/** Positive and without a needless leading zero (RFC 4251 5): otherwise one key would have many fingerprints. */
+function isPlainNumber(bytes: Buffer): boolean {
+  const [first = 0x80, second = 0x80] = bytes;
+  return first < 0x80 && (first !== 0 || second >= 0x80);
+}
+
+function bitsOf(number: Buffer): number {
+  const significant = number[0] === 0 ? number.subarray(1) : number;
   return significant.length * 8 - Math.clz32(significant[0] ?? 0) + 24;
 }

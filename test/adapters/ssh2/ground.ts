@@ -7,7 +7,7 @@ import {
   MemoryPlatform,
   MemorySessionRegistry,
 } from '../../../src/adapters/memory/index.js';
-import { loadOrCreateHostKeys, type HostKey } from '../../../src/adapters/ssh2/host-keys.js';
+import { loadOrCreateHostKeys, readablePrivateKey, type HostKey } from '../../../src/adapters/ssh2/host-keys.js';
 import { readKeyBlob } from '../../../src/adapters/ssh2/public-keys.js';
 import { SshServer, type SshServerOptions } from '../../../src/adapters/ssh2/server.js';
 import { SystemClock } from '../../../src/adapters/system/clock.js';
@@ -103,8 +103,9 @@ export interface Pair {
 }
 
 export function makePair(type: 'ed25519' | 'rsa' = 'ed25519', bits = 2048): Pair {
-  const made = type === 'rsa' ? ssh2.utils.generateKeyPairSync('rsa', { bits }) : ssh2.utils.generateKeyPairSync(type);
-  return pairOf(made.private);
+  const make = () =>
+    type === 'rsa' ? ssh2.utils.generateKeyPairSync('rsa', { bits }) : ssh2.utils.generateKeyPairSync(type);
+  return pairOf(readablePrivateKey(make));
 }
 
 export function pairOf(privateKey: string): Pair {

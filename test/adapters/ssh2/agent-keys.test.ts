@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { agentKeyLines } from '../../../src/adapters/ssh2/agent-keys.js';
+import { until, within } from '../../contracts/contract.js';
+import { execute } from '../../support/door.js';
+import { needs } from '../../support/programs.js';
+import { temporaryFolder } from '../../support/temporary.js';
+import { generateKey } from './openssh.js';
+
+describe('a real agent', () => {
+  const { test: withAgent } = needs('ssh-agent', 'ssh-keygen');
+
+  withAgent('tells its keys as .pub lines, or none while it has none', async () => {
+    const path = join(temporaryFolder('agent'), 'socket');
+    const agent = spawn('ssh-agent', ['-D', '-a', path], { stdio: 'ignore' });
+    const ended = once(agent, 'exit');
+    try {
+      await until(() => existsSync(path), 'the agent listens');
+      expect(await agentKeyLines(path)).toEqual([]);
+      const keys = [
+        await generateKey('-t', 'ed25519'),
+        await generateKey('-t', 'ecdsa', '-b', '384'),
+        await generateKey('-t', 'rsa', '-b', '2048'),
+      ];
+      for (const key of keys) {
+        const added = await execute('ssh-add', ['-q', key.path], { env: { SSH_AUTH_SOCK: path } });
+        expect(added).toEqual({ code: 0, stdout: '', stderr: '' });
+      }
+      expect(await agentKeyLines(path)).toEqual(keys.map((key) => readFileSync(`${key.path}.pub`, 'utf8').trim()));
+    } finally {
+      agent.kill();
+      await ended;
+    }
+  });
+});
+
+describe('without an agent that answers there are no keys', () => {
+  test.each([
+    ['nothing is there', () => join(temporaryFolder('agent'), 'socket')],
+    ['what is there is no socket', () => temporaryFolder('agent')],
+  ])('when %s', async (_what, path) => {
+    expect(await agentKeyLines(path())).toEqual([]);
+  });
+
+  /** An agent that does this with whoever connects. */
+  async function withImpostor(behave: (socket: Socket) => void, use: (path: string) => Promise<void>): Promise<void> {
+    const path = join(temporaryFolder('agent'), 'socket');
+    const server: Server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      behave(socket);
+    });
+    server.listen(path);
+    await once(server, 'listening');
+    try {
+      await use(path);
+    } finally {
+      server.close();
+      // Also shows that the connection was closed: a server closes only after its last one.
+      await within(once(server, 'close'), 'the connection to be closed');
+    }
+  }
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['it hangs up', (socket) => socket.destroy()],
+    ['it hangs up politely', (socket) => socket.resume().end()],
+    ['it refuses', (socket) => socket.resume().write(Buffer.from([0, 0, 0, 1, 5]))],
+    ['it answers with noise', (socket) => socket.resume().write('HTTP/1.1 400 Bad Request\r\n\r\n'.repeat(100))],
+    ['it answers something else', (socket) => socket.resume().write(Buffer.from([0, 0, 0, 5, 14, 0, 0, 0, 0]))],
+  ])('when %s', async (_what, behave) => {
+    await withImpostor(behave, async (path) => {
+      expect(await within(agentKeyLines(path), 'the answer')).toEqual([]);
+    });
+  });
+
+  test('when it never answers, after two seconds', async () => {
+    await withImpostor(
+      (socket) => socket.resume(),
+      async (path) => {
+        const since = Date.now();
+        expect(await within(agentKeyLines(path), 'the answer')).toEqual([]);
+        expect(Date.now() - since).toBeGreaterThan(1_500);
+      },
+    );
+  });
+});
