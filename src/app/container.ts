@@ -235,9 +235,13 @@ function operatorHooks(config: Config): { readonly operatorHooks?: string } {
 }
 
 /** Passable for the dynos' user where that is not ours; listed by nobody else. */
+export function dataFolderMode(): number {
+  return process.getuid?.() === 0 ? 0o711 : 0o700;
+}
+
 function makeDataFolder({ dataFolder }: Config): void {
   try {
-    mkdirSync(dataFolder, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+    mkdirSync(dataFolder, { recursive: true, mode: dataFolderMode() });
     accessSync(dataFolder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);

@@ -35,7 +35,7 @@ async function examineWithout(
   hidden: readonly string[],
   sandbox: string,
 ): Promise<Result & { says: Record<string, string> }> {
-  const account = new Account('ada', isRoot ? 0 : 12_345, { hidden });
+  const account = new Account('ada', 12_345, { hidden });
   const [command, ...args] = account.gitmouth('doctor', '--listen', '127.0.0.1:0');
   const result = await execute(command, args, { env: { HOME: account.home, GITMOUTH_SANDBOX: sandbox } });
   return { ...result, says: findings(result) };

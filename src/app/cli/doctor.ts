@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { loadHostKeys } from '../../adapters/ssh2/host-keys.js';
 import { checkInternals, hasNativeBinding } from '../../adapters/ssh2/internals.js';
 import type { Config } from '../config.js';
-import { chooseSandboxFor, hostKeyFolder, openPlatform } from '../container.js';
+import { chooseSandboxFor, dataFolderMode, hostKeyFolder, openPlatform } from '../container.js';
 import { listenProblem } from '../listen-problem.js';
 import { json, terminal } from './output.js';
 import type { Configure } from './context.js';
@@ -122,10 +122,10 @@ function examineDatabase(config: Config): string {
   }
 }
 
-/** In a data folder that passes, where there is none yet: looking must not make one. */
+/** Where there is no data folder yet, in one that passes and lies where it will: looking must not make it. */
 async function checkSandbox(config: Config): Promise<Finding> {
   const isThere = existsSync(config.dataFolder);
-  const dataFolder = isThere ? config.dataFolder : mkdtempSync(join(tmpdir(), 'gitmouth-doctor-'));
+  const dataFolder = isThere ? config.dataFolder : makePassingFolder(firstThatExists(config.dataFolder));
   try {
     const { sandbox, warning } = await chooseSandboxFor({ ...config, dataFolder });
     const says = warning ?? `${sandbox.name} works, with git in it`;
@@ -135,6 +135,12 @@ async function checkSandbox(config: Config): Promise<Finding> {
   } finally {
     if (!isThere) rmSync(dataFolder, { recursive: true, force: true });
   }
+}
+
+function makePassingFolder(parent: string): string {
+  const folder = mkdtempSync(join(isWritable(parent) ? parent : tmpdir(), 'gitmouth-doctor-'));
+  chmodSync(folder, dataFolderMode());
+  return folder;
 }
 
 async function examinePort({ listen: { host, port } }: Config): Promise<string> {
