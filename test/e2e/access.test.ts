@@ -1,6 +1,7 @@
 /** Who may do what, from when on, and what the others are told. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import ssh2 from 'ssh2';
@@ -95,7 +96,9 @@ describe('access', () => {
     const client = new ssh2.Client();
     const ready = once(client, 'ready');
     const privateKey = readFileSync(bob.keyFile);
-    client.connect({ host: '127.0.0.1', port: door.port, username: 'git', privateKey });
+    // Otherwise the client's own waiting for acknowledgements is all that is measured.
+    const sock = connect({ host: '127.0.0.1', port: door.port, noDelay: true });
+    client.connect({ sock, username: 'git', privateKey });
     try {
       await ready;
       const timesMs = { 'timed-hidden': [] as number[], 'timed-absent': [] as number[] };
@@ -105,9 +108,10 @@ describe('access', () => {
           if (round >= 0) timesMs[app].push(tookMs);
         }
       }
-      const ratio = median(timesMs['timed-hidden']) / median(timesMs['timed-absent']);
-      expect(ratio).toBeGreaterThan(0.5);
-      expect(ratio).toBeLessThan(2);
+      const [hiddenMs, absentMs] = [median(timesMs['timed-hidden']), median(timesMs['timed-absent'])];
+      expect({ hiddenMs, absentMs, isAlike: hiddenMs < 2 * absentMs && absentMs < 2 * hiddenMs }).toMatchObject({
+        isAlike: true,
+      });
     } finally {
       client.end();
     }
