@@ -44,20 +44,19 @@ export class Authentication {
 
   /** Answers one authentication request. Never rejects. */
   async handle(context: AuthContext, connection: Connection): Promise<void> {
-    if (context.method !== 'publickey') {
-      context.reject(METHODS);
-      return;
-    }
-    if (this.#enforcedLogin !== undefined && context.username !== this.#enforcedLogin) {
-      this.#refuse(context, connection, 'wrong-login');
-      return;
-    }
     try {
-      if (context.signature === undefined) await this.#answerOffer(context, connection);
-      else await this.#answerProof(context, connection);
+      await this.#answer(context, connection);
     } catch (error) {
       this.#host.faulted(error);
     }
+  }
+
+  async #answer(context: AuthContext, connection: Connection): Promise<void> {
+    if (context.method !== 'publickey') context.reject(METHODS);
+    else if (this.#enforcedLogin !== undefined && context.username !== this.#enforcedLogin) {
+      this.#refuse(context, connection, 'wrong-login');
+    } else if (context.signature === undefined) await this.#answerOffer(context, connection);
+    else await this.#answerProof(context, connection);
   }
 
   async #answerOffer(context: PublicKeyAuthContext, connection: Connection): Promise<void> {
