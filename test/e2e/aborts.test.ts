@@ -143,8 +143,8 @@ describe('in the middle of a push', () => {
   afterAll(() => door.stop());
 
   /** A push that is held up by its hook, once it has begun. */
-  async function heldUp(): Promise<Running> {
-    const hook = `#!/bin/sh\ncat >/dev/null\necho 'the hook begins'\nexec sleep 120\n`;
+  async function heldUp(first = ''): Promise<Running> {
+    const hook = `#!/bin/sh\n${first}\ncat >/dev/null\necho 'the hook begins'\nsleep 120\n`;
     writeFileSync(join(hooks, 'pre-receive'), hook, { mode: 0o755 });
     await person.commit(folder, { 'README.md': randomBytes(8).toString('hex') });
     const push = new Running('git', ['push', person.url('app'), 'main'], { cwd: folder, env: person.environment });
@@ -159,6 +159,19 @@ describe('in the middle of a push', () => {
     await expectSound(door.repository('app'));
     expect(await refOf(door.repository('app'), 'refs/heads/main')).toBe(await person.must(folder, 'rev-parse', 'main'));
   }
+
+  test.each([
+    ['hook', ''],
+    ['hook that ignores signals', `trap '' HUP INT PIPE TERM`],
+  ])('a client that is killed takes its %s along', async (_, first) => {
+    const before = await refOf(door.repository('app'), 'refs/heads/main');
+    const push = await heldUp(first);
+    expect(remains.processes().length).toBeGreaterThan(0);
+    await push.kill();
+    await remains.noProcess();
+    expect(await refOf(door.repository('app'), 'refs/heads/main')).toBe(before);
+    await expectNextPushClearsUp();
+  });
 
   test('a git that is killed in its dyno is no success, and what it leaves goes with the next push', async () => {
     const push = await heldUp();
