@@ -48,7 +48,8 @@ export async function leave(departure: Departure, { door, person, cloned, pushed
         await advertisement(channel);
         const want = packet(`want ${cloned.commit} side-band-64k ofs-delta agent=leaver\n`);
         channel.write(`${want}0000${packet('done\n')}`);
-        for (let read = 0; read < cloned.bytes;) read += ((await once(channel, 'data')) as [Buffer])[0].length;
+        let read = 0;
+        await takeUntil(channel, (chunk) => (read += chunk.length) >= cloned.bytes);
         return;
       }
       case 'mid-push': {
@@ -96,14 +97,31 @@ function exec(client: ssh2.Client, command: string): Promise<ClientChannel> {
 }
 
 /** What git says first ends with a flush packet (gitprotocol-pack(5)). */
-async function advertisement(channel: ClientChannel): Promise<void> {
+function advertisement(channel: ClientChannel): Promise<void> {
   channel.stderr.resume();
   let said = '';
-  while (!said.endsWith('0000')) {
-    const [chunk] = (await Promise.race([once(channel, 'data'), once(channel, 'close')])) as [Buffer | undefined];
-    if (chunk === undefined) throw new Error(`git said only: ${said}`);
+  return takeUntil(channel, (chunk) => {
     said += chunk.toString('latin1');
-  }
+    return said.endsWith('0000');
+  });
+}
+
+/** One listener all the way: two chunks may come in one turn, and what no listener takes is lost. */
+function takeUntil(channel: ClientChannel, isEnough: (chunk: Buffer) => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const closed = () => {
+      reject(new Error('the channel was closed too early'));
+    };
+    const take = (chunk: Buffer) => {
+      if (!isEnough(chunk)) return;
+      channel.off('data', take);
+      channel.off('close', closed);
+      channel.pause();
+      resolve();
+    };
+    channel.on('data', take);
+    channel.once('close', closed);
+  });
 }
 
 function packet(text: string): string {
