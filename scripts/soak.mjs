@@ -130,5 +130,9 @@ function commit() {
 
 /** Some tell their version on standard error. */
 function said(command, ...args) {
-  return execFileSync('sh', ['-c', '"$@" 2>&1', 'sh', command, ...args], { cwd: ROOT, encoding: 'utf8' }).trim();
+  try {
+    return execFileSync('sh', ['-c', '"$@" 2>&1', 'sh', command, ...args], { cwd: ROOT, encoding: 'utf8' }).trim();
+  } catch {
+    return 'unknown';
+  }
 }

@@ -108,12 +108,13 @@ export class ServeGit implements GitGateway {
     control: AbortController,
   ): Promise<Outcome> {
     control.signal.throwIfAborted();
-    if (this.#isDraining) return refused({ kind: 'draining' });
-    if (ask.kind === 'shell') return this.#greet(live.caller, control.signal);
+    const tooLate = refused({ kind: 'draining' });
+    if (ask.kind === 'shell') return this.#isDraining ? tooLate : this.#greet(live.caller, control.signal);
     const command = parseGitCommand(ask.command);
     if (isRefusal(command)) return refused(command);
     const request: GitRequest = { ...command, protocol: parseGitProtocol(ask.gitProtocol ?? '') ?? 0 };
     record.request = request;
+    if (this.#isDraining) return tooLate;
     const session: Session = { id: record.id, caller: live.caller, request };
     return this.#serveRequest({ session, channel, live, record, control });
   }

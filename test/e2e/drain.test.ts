@@ -102,6 +102,9 @@ describe('a server that is told to stop', () => {
       expect(more).toMatchObject({ code: 128, stderr: expect.stringContaining('starts nothing new') });
       expect(await push.ended()).toMatchObject({ code: 0 });
       expect(await door.ended()).toBe(0);
+      expect(door.events('session-ended')).toContainEqual(
+        expect.objectContaining({ verdict: 'refused-draining', service: 'git-upload-pack', app: 'app' }),
+      );
     } finally {
       await connection.close();
       await push.kill();
