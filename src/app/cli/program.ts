@@ -33,6 +33,9 @@ export async function run(argv: readonly string[]): Promise<number> {
     }
   };
 
+  // Whoever reads us may be gone (`| head`, a supervisor that died): that must not end a server, nor make one spin.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
   const program = new Command('gitmouth')
     .description('An SSH front door for git push.')
     .version(version())
