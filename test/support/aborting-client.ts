@@ -56,8 +56,7 @@ export async function leave(departure: Departure, { door, person, cloned, pushed
         const channel = await exec(client, `git-receive-pack '${pushed.app}.git'`);
         await advertisement(channel);
         const command = `${NOTHING} ${pushed.commit} refs/heads/never\0 report-status side-band-64k agent=leaver`;
-        await new Promise((resolve) => channel.write(`${packet(command)}0000`, resolve));
-        await new Promise((resolve) => channel.write(pushed.part, resolve));
+        await sent(channel, Buffer.concat([Buffer.from(`${packet(command)}0000`), pushed.part]));
       }
     }
   } finally {
@@ -96,6 +95,18 @@ function exec(client: ssh2.Client, command: string): Promise<ClientChannel> {
   });
 }
 
+/** ssh2 does not call back a write to a channel that is closed meanwhile. */
+function sent(channel: ClientChannel, bytes: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    channel.once('close', () => {
+      reject(new Error('the channel was closed before all of the push was sent'));
+    });
+    channel.write(bytes, () => {
+      resolve();
+    });
+  });
+}
+
 /** What git says first ends with a flush packet (gitprotocol-pack(5)). */
 function advertisement(channel: ClientChannel): Promise<void> {
   channel.stderr.resume();
@@ -116,11 +127,12 @@ function takeUntil(channel: ClientChannel, isEnough: (chunk: Buffer) => boolean)
       if (!isEnough(chunk)) return;
       channel.off('data', take);
       channel.off('close', closed);
-      channel.pause();
       resolve();
     };
     channel.on('data', take);
     channel.once('close', closed);
+    // And flowing all the way: ssh2 tells of a close only once everything was read.
+    channel.resume();
   });
 }
 
