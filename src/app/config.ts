@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { CreationRule } from '../domain/access-policy.js';
+import { DEFAULT_ADMISSION_LIMITS, type AdmissionLimits } from '../domain/admission-policy.js';
 import type { DynoLimits } from '../domain/dyno-policy.js';
 import type { TimeLimits } from '../domain/time-limits.js';
 import { printable } from '../domain/words/printable.js';
@@ -19,6 +20,7 @@ export interface Config {
   readonly maxPackBytes: number;
   readonly creation: CreationRule;
   readonly limits: TimeLimits;
+  readonly admission: AdmissionLimits;
   readonly log: { readonly format: 'auto' | 'json' | 'text'; readonly level: 'debug' | 'info' | 'warn' | 'error' };
 }
 
@@ -211,6 +213,7 @@ export function readConfig(
       drainMs: must('GITMOUTH_DRAIN_SECONDS'),
       lookupCacheMs: must('GITMOUTH_LOOKUP_CACHE_SECONDS'),
     },
+    admission: DEFAULT_ADMISSION_LIMITS,
     log: { format: must('GITMOUTH_LOG'), level: must('GITMOUTH_LOG_LEVEL') },
   };
   if (problems.length > 0) throw new ConfigError(problems);

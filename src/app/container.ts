@@ -21,6 +21,7 @@ import { EmbeddedSessionRegistry } from '../adapters/embedded/embedded-session-r
 import { EmbeddedPlatform } from '../adapters/embedded/platform.js';
 import { Repositories } from '../adapters/embedded/repositories.js';
 import { repositoryConfig } from '../adapters/embedded/repository-config.js';
+import { MemoryThrottle } from '../adapters/memory/throttle.js';
 import { BubblewrapSandbox } from '../adapters/process/bubblewrap.js';
 import { chooseSandbox, type SandboxChoice } from '../adapters/process/choose-sandbox.js';
 import { probeSandbox } from '../adapters/process/probe.js';
@@ -98,6 +99,8 @@ function partsOf(container: Container, config: Config, choice: SandboxChoice): P
     gateway: serveGit,
     observer,
     clock,
+    throttle: container.get(tokens.throttle),
+    limits: config.admission,
     hostKeys,
     newConnectionId: () => newId('c'),
     ...(config.loginName === undefined ? {} : { enforcedLogin: config.loginName }),
@@ -138,6 +141,7 @@ export function chooseSandboxFor(config: Config): Promise<SandboxChoice> {
 function systemModule(config: Config): ContainerModule {
   return new ContainerModule(({ bind }) => {
     bind(tokens.clock).toResolvedValue(() => new SystemClock());
+    bind(tokens.throttle).toResolvedValue(() => new MemoryThrottle());
     bind(tokens.observer).toResolvedValue(() => {
       const { format, level } = config.log;
       const isTerminal = process.stdout.isTTY;

@@ -6,6 +6,7 @@ import type { Observer } from '../ports/observer.js';
 import type { Provisioner } from '../ports/provisioner.js';
 import type { RepositoryLocks } from '../ports/repository-locks.js';
 import type { SessionRegistry } from '../ports/session-registry.js';
+import type { Throttle } from '../ports/throttle.js';
 import type { Transport } from '../ports/transport.js';
 
 /** Something that must be made ready before the first request, and be let go of after the last. */
@@ -30,6 +31,7 @@ export const tokens = {
   registry: token<SessionRegistry>('session-registry'),
   observer: token<Observer>('observer'),
   clock: token<Clock>('clock'),
+  throttle: token<Throttle>('throttle'),
   /** Bound any number of times. */
   lifecycle: token<Lifecycle>('lifecycle'),
 } as const;

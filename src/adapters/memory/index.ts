@@ -9,5 +9,6 @@ export { MemoryPlatform } from './platform.js';
 export { MemoryProvisioner, type Provision } from './provisioner.js';
 export { MemoryRepositoryLocks, type MemoryLockState } from './repository-locks.js';
 export { MemorySessionRegistry } from './session-registry.js';
+export { MemoryThrottle } from './throttle.js';
 export { MemoryTransport } from './transport.js';
 export { Trouble } from './trouble.js';

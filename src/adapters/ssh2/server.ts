@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import ssh2, { type ClientInfo, type Connection as Ssh2Connection } from 'ssh2';
 import { plainAddress } from '../../domain/address.js';
+import type { AdmissionLimits } from '../../domain/admission-policy.js';
 import type { Clock } from '../../ports/clock.js';
 import type { GitGateway } from '../../ports/git-gateway.js';
 import type { Observer } from '../../ports/observer.js';
+import type { Throttle } from '../../ports/throttle.js';
 import { ALGORITHMS } from './algorithms.js';
 import { SshConnection } from './connection.js';
 import type { HostKey } from './host-keys.js';
@@ -14,6 +16,8 @@ export interface SshServerOptions {
   readonly gateway: GitGateway;
   readonly observer: Observer;
   readonly clock: Clock;
+  readonly throttle: Throttle;
+  readonly limits: AdmissionLimits;
   readonly newConnectionId: () => string;
   readonly hostKeys: readonly HostKey[];
   /** The one SSH login name that is let in, where one is enforced. */

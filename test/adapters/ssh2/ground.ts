@@ -6,11 +6,13 @@ import {
   MemoryObserver,
   MemoryPlatform,
   MemorySessionRegistry,
+  MemoryThrottle,
 } from '../../../src/adapters/memory/index.js';
 import { loadOrCreateHostKeys, readablePrivateKey, type HostKey } from '../../../src/adapters/ssh2/host-keys.js';
 import { readKeyBlob } from '../../../src/adapters/ssh2/public-keys.js';
 import { SshServer, type SshServerOptions } from '../../../src/adapters/ssh2/server.js';
 import { SystemClock } from '../../../src/adapters/system/clock.js';
+import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
 import type { Refusal } from '../../../src/domain/refusal.js';
 import type { Caller, Connection } from '../../../src/domain/session.js';
@@ -79,6 +81,8 @@ export async function openGround(options: Partial<SshServerOptions> = {}, host =
     gateway,
     observer,
     clock: new SystemClock(),
+    throttle: new MemoryThrottle(),
+    limits: DEFAULT_ADMISSION_LIMITS,
     newConnectionId: () => randomBytes(4).toString('hex'),
     hostKeys,
     ...options,
