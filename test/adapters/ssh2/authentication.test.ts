@@ -6,7 +6,17 @@ import { needs } from '../../support/programs.js';
 import { makePair, openGround, type Ground } from './ground.js';
 import { generateKey, openssh } from './openssh.js';
 import { RawClient } from './raw-client.js';
-import { MESSAGE, message, named, offer, proof, Reader, signedData, string, type KeyRequest } from './ssh-bytes.js';
+import {
+  MESSAGE,
+  message,
+  named,
+  offer,
+  proof,
+  Reader,
+  signedData,
+  string,
+  type KeyRequest,
+} from '../../support/ssh-bytes.js';
 
 const alice = makePair();
 const stranger = makePair();

@@ -8,7 +8,7 @@ import type { ClientChannel } from '../../../src/ports/client-channel.js';
 import { until, within } from '../../contracts/contract.js';
 import { makePair, openGround, type Ground } from './ground.js';
 import { RawClient } from './raw-client.js';
-import { channelRequest, MESSAGE, string } from './ssh-bytes.js';
+import { channelRequest, MESSAGE, string } from '../../support/ssh-bytes.js';
 
 const MEBIBYTE = 1024 ** 2;
 const TRANSFER = (process.env['GITMOUTH_SOAK'] === '1' ? 1024 : 256) * MEBIBYTE;

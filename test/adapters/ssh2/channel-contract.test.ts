@@ -6,7 +6,7 @@ import { until } from '../../contracts/contract.js';
 import { runContract } from '../../support/contract.js';
 import { makePair, openGround } from './ground.js';
 import { sendPayloads } from './raw-client.js';
-import { channelRequest, string } from './ssh-bytes.js';
+import { channelRequest, string } from '../../support/ssh-bytes.js';
 
 const pair = makePair();
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { until, within } from '../../contracts/contract.js';
 import { makePair, openGround, type Ground, type Request } from './ground.js';
 import { RawClient } from './raw-client.js';
-import { channelRequest, MESSAGE, message, openSession, Reader, string, uint32 } from './ssh-bytes.js';
+import { channelRequest, MESSAGE, message, openSession, Reader, string, uint32 } from '../../support/ssh-bytes.js';
 
 const alice = makePair();
 

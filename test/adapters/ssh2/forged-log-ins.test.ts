@@ -17,7 +17,7 @@ import {
   signedData,
   string,
   type KeyRequest,
-} from './ssh-bytes.js';
+} from '../../support/ssh-bytes.js';
 
 const victim = makePair();
 const mallory = makePair();

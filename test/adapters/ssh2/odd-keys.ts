@@ -1,7 +1,7 @@
 /** Keys that no client of today should hold, whole and working, for those who try them all the same. */
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import type { PublicKey } from '../../../src/domain/public-key.js';
-import { string } from './ssh-bytes.js';
+import { string } from '../../support/ssh-bytes.js';
 
 /** What a platform that took every key would know this one by. */
 export function fingerprintOnly(blob: Buffer): PublicKey {

@@ -6,7 +6,7 @@ import { needs } from '../../support/programs.js';
 import { makePair } from './ground.js';
 import { makeDsaKey } from './odd-keys.js';
 import { generateKey } from './openssh.js';
-import { string } from './ssh-bytes.js';
+import { string } from '../../support/ssh-bytes.js';
 
 const { test: withKeygen } = needs('ssh-keygen');
 const pair = makePair();

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import ssh2, { type ConnectConfig } from 'ssh2';
 import type { Pair } from './ground.js';
-import { MESSAGE, named, openSession, proof, Reader, signedData, type KeyRequest } from './ssh-bytes.js';
+import { MESSAGE, named, openSession, proof, Reader, signedData, type KeyRequest } from '../../support/ssh-bytes.js';
 import { until } from '../../contracts/contract.js';
 
 /** What is used of ssh2's Protocol (lib/protocol/Protocol.js). */

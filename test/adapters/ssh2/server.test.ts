@@ -9,7 +9,7 @@ import { needs } from '../../support/programs.js';
 import { makePair, openGround, type Ground } from './ground.js';
 import { generateKey, openssh } from './openssh.js';
 import { RawClient } from './raw-client.js';
-import { channelRequest, MESSAGE, message, proof, Reader, string, uint32 } from './ssh-bytes.js';
+import { channelRequest, MESSAGE, message, proof, Reader, string, uint32 } from '../../support/ssh-bytes.js';
 
 const alice = makePair();
 let ground: Ground;

@@ -5,7 +5,16 @@ import { needs } from '../../support/programs.js';
 import { makePair, openGround, type Ground } from './ground.js';
 import { generateKey, openssh } from './openssh.js';
 import { RawClient } from './raw-client.js';
-import { boolean, channelRequest, MESSAGE, message, openSession, Reader, string, uint32 } from './ssh-bytes.js';
+import {
+  boolean,
+  channelRequest,
+  MESSAGE,
+  message,
+  openSession,
+  Reader,
+  string,
+  uint32,
+} from '../../support/ssh-bytes.js';
 
 const alice = makePair();
 const { CHANNEL_SUCCESS, CHANNEL_FAILURE, CHANNEL_CLOSE } = MESSAGE;
