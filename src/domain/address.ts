@@ -11,16 +11,40 @@ export function isLoopback(host: string): boolean {
 
 /**
  * What counts as one source of connections: an IPv4 address, or the /64 that an IPv6 address lies in, which is what
- * one customer or machine is given (RFC 6177). In canonical form, without a zone.
+ * one customer or machine is given (RFC 6177). One spelling for each (RFC 5952), without a zone.
  */
 export function sourceOf(address: string): string {
-  const plain = plainAddress(address);
-  if (!plain.includes(':')) return plain;
-  const [before = '', after] = plain.replace(/%.*$/, '').split('::');
-  const head = before.split(':').filter((group) => group !== '');
-  const tail = after === undefined ? [] : after.split(':').filter((group) => group !== '');
-  const missing = after === undefined ? 0 : Math.max(0, 8 - head.length - tail.length);
-  const groups = [...head, ...Array.from({ length: missing }, () => '0'), ...tail];
-  const prefix = groups.slice(0, 4).map((group) => parseInt(group, 16).toString(16));
-  return `${prefix.join(':')}::/64`;
+  const groups = groupsOf(address.replace(/%.*$/s, ''));
+  if (groups === undefined) return address;
+  if (isIpv4Mapped(groups)) return bytesOf(groups.slice(6)).join('.');
+  const network = groups.slice(0, 4);
+  while (network.at(-1) === 0) network.pop();
+  return `${network.map((group) => group.toString(16)).join(':')}::/64`;
+}
+
+/** The eight groups of an IPv6 address; undefined for everything else. */
+function groupsOf(address: string): number[] | undefined {
+  const hexadecimal = address.replace(/(?<=:)\d+\.\d+\.\d+\.\d+$/, (dotted) =>
+    hexadecimalOf(dotted.split('.').map(Number)),
+  );
+  const [before = '', after, ...more] = hexadecimal.split('::');
+  const [head, tail] = [before, after ?? ''].map((part) => (part === '' ? [] : part.split(':')));
+  if (head === undefined || tail === undefined || more.length > 0) return undefined;
+  const missing = 8 - head.length - tail.length;
+  if (after === undefined ? missing !== 0 : missing < 1) return undefined;
+  const texts = [...head, ...Array.from({ length: missing }, () => '0'), ...tail];
+  return texts.every((text) => /^[\da-f]{1,4}$/i.test(text)) ? texts.map((text) => parseInt(text, 16)) : undefined;
+}
+
+/** The last two groups, where an address gives them as an IPv4 address (RFC 4291 2.2). */
+function hexadecimalOf([a = 0, b = 0, c = 0, d = 0]: readonly number[]): string {
+  return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+}
+
+function bytesOf(groups: readonly number[]): readonly number[] {
+  return groups.flatMap((group) => [group >> 8, group & 255]);
+}
+
+function isIpv4Mapped(groups: readonly number[]): boolean {
+  return groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
 }
