@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { CreationRule } from '../domain/access-policy.js';
+import type { AlgorithmSet } from '../domain/algorithm-set.js';
 import { DEFAULT_ADMISSION_LIMITS, type AdmissionLimits } from '../domain/admission-policy.js';
 import type { DynoLimits } from '../domain/dyno-policy.js';
 import type { TimeLimits } from '../domain/time-limits.js';
@@ -12,6 +13,7 @@ export interface Config {
   readonly dataFolder: string;
   readonly listen: { readonly host: string; readonly port: number };
   readonly loginName?: string;
+  readonly algorithms: AlgorithmSet;
   readonly hooksFolder?: string;
   readonly sandbox: 'auto' | 'bubblewrap' | 'none';
   readonly dynoUser: { readonly uid: number; readonly gid: number };
@@ -94,6 +96,11 @@ const SETTINGS = {
     z.string().regex(/^[A-Za-z0-9._-]{1,32}$/, "must be a login name of letters, digits, '.', '_' and '-'"),
     '',
     'The one SSH login name that is let in (`git`, say); unset, any is.',
+  ],
+  GITMOUTH_ALGORITHMS: [
+    z.enum(['modern', 'compatible'], 'must be modern or compatible'),
+    'modern',
+    'What SSH offers. `compatible` adds what old clients need (NIST curves, group14, SHA-2 MACs), never SHA-1.',
   ],
   GITMOUTH_HOOKS: [folder, '', "Folder of the operator's hooks, run in the dyno for every app."],
   GITMOUTH_SANDBOX: [
@@ -196,6 +203,7 @@ export function readConfig(
     listen: must('GITMOUTH_LISTEN'),
     ...(loginName === undefined ? {} : { loginName }),
     ...(hooksFolder === undefined ? {} : { hooksFolder }),
+    algorithms: must('GITMOUTH_ALGORITHMS'),
     sandbox: must('GITMOUTH_SANDBOX'),
     dynoUser: must('GITMOUTH_DYNO_USER'),
     dynoNetwork: must('GITMOUTH_DYNO_NETWORK'),

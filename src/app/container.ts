@@ -94,7 +94,7 @@ function partsOf(container: Container, config: Config, choice: SandboxChoice): P
     newSessionId: () => newId('s'),
     limits: config.limits,
   });
-  const hostKeys = loadOrCreateHostKeys(hostKeyFolder(config));
+  const hostKeys = loadOrCreateHostKeys(hostKeyFolder(config), config.algorithms);
   const server = new SshServer({
     gateway: serveGit,
     observer,
@@ -102,6 +102,7 @@ function partsOf(container: Container, config: Config, choice: SandboxChoice): P
     throttle: container.get(tokens.throttle),
     limits: config.admission,
     hostKeys,
+    algorithms: config.algorithms,
     newConnectionId: () => newId('c'),
     ...(config.loginName === undefined ? {} : { enforcedLogin: config.loginName }),
   });

@@ -1,3 +1,4 @@
+import type { AlgorithmSet } from './algorithm-set.js';
 import type { FaultCode, Stage } from './fault.js';
 import type { GitProtocol, GitService } from './git-request.js';
 
@@ -23,6 +24,17 @@ export type DomainEvent =
       readonly user?: string;
       readonly durationMs: number;
       readonly reason?: string;
+    }
+  | {
+      /** Client and server could agree on nothing: no connection came about. */
+      readonly type: 'no-common-algorithm';
+      readonly connection: string;
+      readonly address: string;
+      readonly software: string;
+      /** What they share none of: `key exchange algorithm`, `host key format`, `cipher`, `MAC`, `compression`. */
+      readonly lacking: string;
+      /** What the server offers. */
+      readonly algorithms: AlgorithmSet;
     }
   | {
       readonly type: 'login-succeeded';

@@ -29,6 +29,7 @@ describe('with nothing set', () => {
     expect(config).toMatchObject({
       dataFolder: resolve('data'),
       listen: { host: '127.0.0.1', port: 2222 },
+      algorithms: 'modern',
       sandbox: 'auto',
       dynoUser: { uid: 60_900, gid: 60_900 },
       dynoNetwork: false,
@@ -92,6 +93,7 @@ describe('a setting', () => {
     ['GITMOUTH_DYNO_USER', 'nobody'],
     ['GITMOUTH_DYNO_USER', '1:2:3'],
     ['GITMOUTH_DYNO_NETWORK', 'yes'],
+    ['GITMOUTH_ALGORITHMS', 'legacy'],
     ['GITMOUTH_SANDBOX', 'docker'],
     ['GITMOUTH_LOGIN_NAME', 'git user'],
     ['GITMOUTH_DRAIN_SECONDS', '-1'],
@@ -163,7 +165,7 @@ describe('what is written about the settings', () => {
   const expected = settings.map(({ name, defaultText, sentence }) => ({ name, default: defaultText, sentence }));
 
   test('in the README’s table is every setting, its default and its sentence', () => {
-    expect(settings).toHaveLength(20);
+    expect(settings).toHaveLength(21);
     expect(tableOf(readFileSync(join(ROOT, 'README.md'), 'utf8'))).toEqual(expected);
   });
 

@@ -1,24 +1,22 @@
 import type { Algorithms } from 'ssh2';
+import type { AlgorithmSet } from '../../domain/algorithm-set.js';
 
-/** The names a host key's signature may have, best first. */
-export const HOST_KEY_ALGORITHMS: ['ssh-ed25519', 'rsa-sha2-512', 'rsa-sha2-256'] = [
-  'ssh-ed25519',
-  'rsa-sha2-512',
-  'rsa-sha2-256',
-];
+type HostKeyAlgorithm = 'ssh-ed25519' | 'rsa-sha2-512' | 'rsa-sha2-256' | 'ecdsa-sha2-nistp256';
 
-/**
- * What is offered: nothing with SHA-1, CBC, NIST curves for the key exchange or a MAC that is not encrypt-then-MAC,
- * and no compression, which would inflate what strangers send before they log in.
- */
-export const ALGORITHMS: Algorithms = {
+export interface OfferedAlgorithms extends Algorithms {
+  /** The names a host key's signature may have, best first. */
+  readonly serverHostKey: HostKeyAlgorithm[];
+}
+
+/** Nothing with SHA-1, CBC, NIST curves for the key exchange or a MAC that is not encrypt-then-MAC. */
+const MODERN: OfferedAlgorithms = {
   kex: [
     'curve25519-sha256',
     'curve25519-sha256@libssh.org',
     'diffie-hellman-group16-sha512',
     'diffie-hellman-group18-sha512',
   ],
-  serverHostKey: HOST_KEY_ALGORITHMS,
+  serverHostKey: ['ssh-ed25519', 'rsa-sha2-512', 'rsa-sha2-256'],
   cipher: [
     'aes128-gcm@openssh.com',
     'aes256-gcm@openssh.com',
@@ -28,5 +26,31 @@ export const ALGORITHMS: Algorithms = {
     'aes128-ctr',
   ],
   hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com'],
+  // None before the log-in would inflate what strangers send; none after it would help, as packs are compressed.
   compress: ['none'],
 };
+
+/**
+ * Also what old but living clients need, each behind what is better. Nothing of it is broken; SHA-1 stays out.
+ *
+ * JSch 0.1.x (old Eclipse and Jenkins) has no key exchange without SHA-1 but those over NIST curves, and no host key but
+ * ECDSA that is not signed with SHA-1. libssh2 before 1.9 has group14 alone. Neither has an encrypt-then-MAC MAC, nor has
+ * libssh2 before 1.11; over CTR ciphers the plain SHA-2 MACs have no known attack (RFC 4344, RFC 6668).
+ */
+const COMPATIBLE: OfferedAlgorithms = {
+  ...MODERN,
+  kex: [
+    'curve25519-sha256',
+    'curve25519-sha256@libssh.org',
+    'diffie-hellman-group16-sha512',
+    'diffie-hellman-group18-sha512',
+    'ecdh-sha2-nistp256',
+    'ecdh-sha2-nistp384',
+    'ecdh-sha2-nistp521',
+    'diffie-hellman-group14-sha256',
+  ],
+  serverHostKey: ['ssh-ed25519', 'rsa-sha2-512', 'rsa-sha2-256', 'ecdsa-sha2-nistp256'],
+  hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
+};
+
+export const ALGORITHMS: Readonly<Record<AlgorithmSet, OfferedAlgorithms>> = { modern: MODERN, compatible: COMPATIBLE };

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { setMaxListeners } from 'node:events';
 import type { ClientInfo, Connection as Ssh2Connection } from 'ssh2';
 import { acceptedSignatureAlgorithms } from '../../domain/public-key.js';
+import type { AlgorithmSet } from '../../domain/algorithm-set.js';
 import { isFault } from '../../domain/fault.js';
 import { Departure, isDeparture } from '../../domain/session-end.js';
 import type { Connection } from '../../domain/session.js';
@@ -11,7 +12,7 @@ import { refusalLines } from '../../domain/words/refusal.js';
 import type { GitGateway } from '../../ports/git-gateway.js';
 import type { Observer } from '../../ports/observer.js';
 import type { LiveConnection } from '../../ports/session-registry.js';
-import { HOST_KEY_ALGORITHMS } from './algorithms.js';
+import { ALGORITHMS } from './algorithms.js';
 import { Authentication, type LoginFailure } from './authentication.js';
 import { Wire } from './internals.js';
 import { LoginQueue } from './login-queue.js';
@@ -29,6 +30,7 @@ const LINGER_MS = 5_000;
 export interface ConnectionOptions {
   readonly gateway: GitGateway;
   readonly observer: Observer;
+  readonly algorithms: AlgorithmSet;
   /** The one SSH login name that is let in, where one is enforced. */
   readonly enforcedLogin?: string;
 }
@@ -53,7 +55,7 @@ export class SshConnection {
     // Every session listens; more than ten are no leak.
     setMaxListeners(0, this.#gone.signal);
     this.#wire = new Wire(client);
-    this.#wire.offerHostKeyAlgorithms(HOST_KEY_ALGORITHMS);
+    this.#wire.offerHostKeyAlgorithms(ALGORITHMS[options.algorithms].serverHostKey);
     this.#wire.advertiseSignatures(acceptedSignatureAlgorithms());
     this.#outflow = new Outflow(this.#wire);
     this.#facts = {
@@ -117,7 +119,9 @@ export class SshConnection {
     const client = this.#client;
     // ssh2 tells of a broken protocol, a dead peer (keepalive) and a reset socket alike; it has begun to end the
     // connection, but a peer that does not answer would leave the socket half open for ever.
-    client.on('error', () => {
+    client.on('error', (error) => {
+      const lacking = lackingAlgorithm(error);
+      if (lacking !== undefined) this.#noCommonAlgorithm(lacking);
       this.#cutSoon();
     });
     this.#wire.gateLogins((proceed) => {
@@ -188,6 +192,12 @@ export class SshConnection {
     this.#serving.add(tracked);
   }
 
+  #noCommonAlgorithm(lacking: string): void {
+    const { observer, algorithms } = this.#options;
+    const { id, address, software } = this.#facts;
+    observer.record({ type: 'no-common-algorithm', connection: id, address, software, lacking, algorithms });
+  }
+
   #loginFailed(connection: Connection, reason: LoginFailure, fingerprint?: string): void {
     const { observer, enforcedLogin } = this.#options;
     observer.record({
@@ -242,4 +252,9 @@ export class SshConnection {
       clearTimeout(timer);
     });
   }
+}
+
+/** ssh2 tells of it in words alone: `Handshake failed: no matching C->S MAC`. */
+function lackingAlgorithm({ message }: Error): string | undefined {
+  return /^Handshake failed: no matching (?:C->S |S->C )?(.+)$/.exec(message)?.[1];
 }

@@ -12,6 +12,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
+import type { AlgorithmSet } from '../../domain/algorithm-set.js';
+import type { KeyAlgorithm } from '../../domain/public-key.js';
 import { readKeyBlob } from './public-keys.js';
 
 export interface HostKey {
@@ -25,29 +27,55 @@ export interface HostKey {
   readonly publicLine: string;
 }
 
-const KINDS = [
-  { file: 'ssh_host_ed25519_key', make: () => ssh2.utils.generateKeyPairSync('ed25519', { comment: 'gitmouth' }) },
-  { file: 'ssh_host_rsa_key', make: () => ssh2.utils.generateKeyPairSync('rsa', { bits: 3072, comment: 'gitmouth' }) },
-] as const;
+interface Kind {
+  readonly file: string;
+  readonly algorithm: KeyAlgorithm;
+  readonly make: () => { private: string };
+}
+
+const ED25519: Kind = {
+  file: 'ssh_host_ed25519_key',
+  algorithm: 'ssh-ed25519',
+  make: () => ssh2.utils.generateKeyPairSync('ed25519', { comment: 'gitmouth' }),
+};
+
+const RSA: Kind = {
+  file: 'ssh_host_rsa_key',
+  algorithm: 'ssh-rsa',
+  make: () => ssh2.utils.generateKeyPairSync('rsa', { bits: 3072, comment: 'gitmouth' }),
+};
+
+const ECDSA: Kind = {
+  file: 'ssh_host_ecdsa_key',
+  algorithm: 'ecdsa-sha2-nistp256',
+  make: () => ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256, comment: 'gitmouth' }),
+};
+
+const KINDS: Readonly<Record<AlgorithmSet, readonly Kind[]>> = {
+  modern: [ED25519, RSA],
+  compatible: [ED25519, RSA, ECDSA],
+};
 
 /**
- * The server's own keys, an Ed25519 and an RSA-3072 one; those that are missing are made, with mode 0600.
+ * The server's own keys, an Ed25519 and an RSA-3072 one, and an ECDSA P-256 one for old clients; those that are missing
+ * are made, with mode 0600.
  * @throws Error that names the file and says what to do, when a key can't be read or others may read it.
  */
-export function loadOrCreateHostKeys(folder: string): readonly HostKey[] {
+export function loadOrCreateHostKeys(folder: string, algorithms: AlgorithmSet): readonly HostKey[] {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  return KINDS.map(({ file, make }) => {
-    const path = join(folder, file);
-    if (!existsSync(path)) writePrivate(path, readablePrivateKey(make));
-    return readHostKey(path);
+  return KINDS[algorithms].map((kind) => {
+    const path = join(folder, kind.file);
+    if (!existsSync(path)) writePrivate(path, readablePrivateKey(kind.make));
+    return readHostKey(path, kind.algorithm);
   });
 }
 
 /** The keys that are there already; makes none. */
-export function loadHostKeys(folder: string): readonly HostKey[] {
-  return KINDS.map(({ file }) => join(folder, file))
-    .filter(existsSync)
-    .map(readHostKey);
+export function loadHostKeys(folder: string, algorithms: AlgorithmSet): readonly HostKey[] {
+  return KINDS[algorithms]
+    .map(({ file, algorithm }) => ({ path: join(folder, file), algorithm }))
+    .filter(({ path }) => existsSync(path))
+    .map(({ path, algorithm }) => readHostKey(path, algorithm));
 }
 
 /** ssh2 drops a leading zero byte of an Ed25519 key (lib/keygen.js), so that one pair in 256 can't be read back. */
@@ -58,7 +86,7 @@ export function readablePrivateKey(make: () => { private: string }): string {
   }
 }
 
-function readHostKey(path: string): HostKey {
+function readHostKey(path: string, expected: KeyAlgorithm): HostKey {
   const { mode } = statSync(path);
   if ((mode & 0o077) !== 0) {
     throw new Error(`others may read the host key ${path} (mode ${(mode & 0o777).toString(8)}): run chmod 600 ${path}`);
@@ -73,6 +101,12 @@ function readHostKey(path: string): HostKey {
   const blob = parsed.getPublicSSH();
   const reading = readKeyBlob(blob);
   if ('problem' in reading) throw new Error(`${path}: ${reading.problem}`);
+  // ssh2 would leave it out without a word, and clients that know this server by it would be turned away.
+  if (reading.key.algorithm !== expected) {
+    throw new Error(
+      `${path} holds a key of the type ${reading.key.algorithm}, and one of ${expected} belongs there: move it away to have one made`,
+    );
+  }
   return {
     path,
     privateKey,

@@ -3,6 +3,7 @@ import { createServer, type AddressInfo, type Server as NetServer, type Socket }
 import ssh2, { type ClientInfo, type Connection as Ssh2Connection } from 'ssh2';
 import { plainAddress } from '../../domain/address.js';
 import type { AdmissionLimits } from '../../domain/admission-policy.js';
+import type { AlgorithmSet } from '../../domain/algorithm-set.js';
 import type { Clock } from '../../ports/clock.js';
 import type { GitGateway } from '../../ports/git-gateway.js';
 import type { Observer } from '../../ports/observer.js';
@@ -20,6 +21,7 @@ export interface SshServerOptions {
   readonly limits: AdmissionLimits;
   readonly newConnectionId: () => string;
   readonly hostKeys: readonly HostKey[];
+  readonly algorithms: AlgorithmSet;
   /** The one SSH login name that is let in, where one is enforced. */
   readonly enforcedLogin?: string;
 }
@@ -43,7 +45,7 @@ export class SshServer {
     if (problem !== undefined) throw new Error(problem);
     this.#options = options;
     const hostKeys = options.hostKeys.map((key) => key.privateKey);
-    this.#ssh = new ssh2.Server({ hostKeys, ident: 'gitmouth', algorithms: ALGORITHMS });
+    this.#ssh = new ssh2.Server({ hostKeys, ident: 'gitmouth', algorithms: ALGORITHMS[options.algorithms] });
     this.#ssh.on('connection', (client, info) => {
       this.#connected(client, info);
     });

@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import type { DomainEvent } from '../../domain/events.js';
+import { noCommonAlgorithmLine } from '../../domain/words/no-common-algorithm.js';
 import { printable } from '../../domain/words/printable.js';
 import type { Observer } from '../../ports/observer.js';
 
@@ -77,6 +78,8 @@ function sentence(event: DomainEvent): string {
       return printable(`${[event.user, event.service, event.app].filter(Boolean).join(' ')}: ${event.verdict}`);
     case 'problem':
       return printable(event.message);
+    case 'no-common-algorithm':
+      return noCommonAlgorithmLine(printable(event.lacking), event.algorithms);
     default:
       return event.type.replace('-', ' ');
   }

@@ -103,7 +103,7 @@ function isWritable(folder: string): boolean {
 }
 
 function examineHostKeys(config: Config): string {
-  const keys = loadHostKeys(hostKeyFolder(config));
+  const keys = loadHostKeys(hostKeyFolder(config), config.algorithms);
   if (keys.length === 0) return 'none yet; the first start makes them';
   return keys.map((key) => `${key.algorithm} ${key.fingerprint}`).join(', ');
 }

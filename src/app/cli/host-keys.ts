@@ -13,7 +13,8 @@ export function addHostKeyCommand(program: Command, configure: Configure): void 
     .description('Show the public halves and fingerprints, for known_hosts.')
     .option('--json', 'as JSON')
     .action((options: { json?: boolean }) => {
-      const keys = loadHostKeys(hostKeyFolder(configure()));
+      const config = configure();
+      const keys = loadHostKeys(hostKeyFolder(config), config.algorithms);
       if (keys.length === 0) throw new Error('there are no host keys yet: the first start makes them (gitmouth serve)');
       const shown = keys.map(({ algorithm, fingerprint, publicLine }) => ({
         algorithm,

@@ -46,9 +46,9 @@ function welcome(config: Config, host: string, port: number, user: string | unde
   const name = host === '::' || host === '0.0.0.0' ? hostname() : host;
   const login = config.loginName ?? 'git';
   const address = `${name.includes(':') ? `[${name}]` : name}:${port}`;
-  const keys = loadOrCreateHostKeys(hostKeyFolder(config)).map(
-    (key) => `  ${key.algorithm.padEnd(12)} ${key.fingerprint}`,
-  );
+  const hostKeys = loadOrCreateHostKeys(hostKeyFolder(config), config.algorithms);
+  const width = Math.max(...hostKeys.map((key) => key.algorithm.length));
+  const keys = hostKeys.map((key) => `  ${key.algorithm.padEnd(width)}  ${key.fingerprint}`);
   return [
     `gitmouth listens on ${address}, with the host keys`,
     ...keys,

@@ -74,7 +74,7 @@ let hostKeys: readonly HostKey[] | undefined;
 
 /** A listening server. Its host keys are made once for all of a file. */
 export async function openGround(options: Partial<SshServerOptions> = {}, host = '127.0.0.1'): Promise<Ground> {
-  hostKeys ??= loadOrCreateHostKeys(temporaryFolder('host-keys'));
+  hostKeys ??= loadOrCreateHostKeys(temporaryFolder('host-keys'), 'modern');
   const gateway = new ScriptedGateway();
   const observer = new MemoryObserver();
   const server = new SshServer({
@@ -85,6 +85,7 @@ export async function openGround(options: Partial<SshServerOptions> = {}, host =
     limits: DEFAULT_ADMISSION_LIMITS,
     newConnectionId: () => randomBytes(4).toString('hex'),
     hostKeys,
+    algorithms: 'modern',
     ...options,
   });
   const { port } = await server.listen(host, 0);

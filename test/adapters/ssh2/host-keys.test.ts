@@ -18,6 +18,7 @@ import { makePair } from './ground.js';
 
 const ED25519 = 'ssh_host_ed25519_key';
 const RSA = 'ssh_host_rsa_key';
+const ECDSA = 'ssh_host_ecdsa_key';
 const PUBLIC = `ssh-ed25519 ${makePair().blob.toString('base64')} me\n`;
 const { test: withKeygen } = needs('ssh-keygen');
 
@@ -35,7 +36,7 @@ function loaded(): readonly HostKey[] {
     mkdirSync(folder, { mode: 0o700 });
     for (const [name, content] of made) writeFileSync(join(folder, name), content, { mode: 0o600 });
   }
-  const keys = loadOrCreateHostKeys(folder);
+  const keys = loadOrCreateHostKeys(folder, 'modern');
   if (made.size === 0) for (const { path, privateKey } of keys) made.set(basename(path), privateKey);
   return keys;
 }
@@ -53,7 +54,7 @@ describe('the first start', () => {
   test('makes what is missing and leaves what is there', () => {
     const before = loaded();
     renameSync(join(folder, ED25519), join(folder, 'away'));
-    const after = loadOrCreateHostKeys(folder);
+    const after = loadOrCreateHostKeys(folder, 'modern');
     expect(after[0]?.fingerprint).not.toBe(before[0]?.fingerprint);
     expect(after[1]).toEqual(before[1]);
   });
@@ -62,7 +63,7 @@ describe('the first start', () => {
     loaded();
     renameSync(join(folder, ED25519), join(folder, 'away'));
     writeFileSync(join(folder, `${ED25519}.new`), 'half a ke', { mode: 0o644 });
-    loadOrCreateHostKeys(folder);
+    loadOrCreateHostKeys(folder, 'modern');
     expect(readdirSync(folder)).not.toContain(`${ED25519}.new`);
     expect((statSync(join(folder, ED25519)).mode & 0o777).toString(8)).toBe('600');
   });
@@ -70,8 +71,8 @@ describe('the first start', () => {
 
 describe('every start after it', () => {
   test('gives the same keys', () => {
-    expect(loaded()).toEqual(loadOrCreateHostKeys(folder));
-    expect(loadHostKeys(folder)).toEqual(loaded());
+    expect(loaded()).toEqual(loadOrCreateHostKeys(folder, 'modern'));
+    expect(loadHostKeys(folder, 'modern')).toEqual(loaded());
   });
 
   withKeygen('gives the fingerprints and public lines that ssh-keygen reads from the files', async () => {
@@ -90,14 +91,44 @@ describe('every start after it', () => {
     const path = join(folder, ED25519);
     renameSync(path, join(folder, 'away'));
     await execute('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'old server', '-f', path]);
-    const [key] = loadOrCreateHostKeys(folder);
+    const [key] = loadOrCreateHostKeys(folder, 'modern');
     const listed = await execute('ssh-keygen', ['-l', '-f', `${path}.pub`]);
     expect(key?.fingerprint).toBe(listed.stdout.split(' ')[1]);
   });
 
   test('of a command that only looks makes none', () => {
-    expect(loadHostKeys(folder)).toEqual([]);
+    expect(loadHostKeys(folder, 'modern')).toEqual([]);
     expect(existsSync(folder)).toBe(false);
+  });
+});
+
+describe('for old clients', () => {
+  test('an ECDSA key is made beside the others, and shown only while it is used', () => {
+    const before = loaded();
+    const keys = loadOrCreateHostKeys(folder, 'compatible');
+    expect(keys.slice(0, 2)).toEqual(before);
+    expect(keys.map(({ algorithm }) => algorithm)).toEqual(['ssh-ed25519', 'ssh-rsa', 'ecdsa-sha2-nistp256']);
+    expect(readdirSync(folder).sort()).toEqual([ECDSA, ED25519, RSA]);
+    expect((statSync(join(folder, ECDSA)).mode & 0o777).toString(8)).toBe('600');
+    expect(loadHostKeys(folder, 'compatible')).toEqual(keys);
+    expect(loadOrCreateHostKeys(folder, 'compatible')).toEqual(keys);
+    expect(loadHostKeys(folder, 'modern')).toEqual(before);
+  });
+
+  withKeygen('the ECDSA key is one that ssh-keygen reads', async () => {
+    loaded();
+    const ecdsa = loadOrCreateHostKeys(folder, 'compatible')[2];
+    const listed = await execute('ssh-keygen', ['-l', '-f', ecdsa?.path ?? '']);
+    expect(listed.stdout.split(' ').slice(0, 2)).toEqual(['256', ecdsa?.fingerprint]);
+  });
+
+  withKeygen('an ECDSA key over another curve is refused, as it would be left out', async () => {
+    loaded();
+    const path = join(folder, ECDSA);
+    await execute('ssh-keygen', ['-q', '-t', 'ecdsa', '-b', '384', '-N', '', '-f', path]);
+    expect(() => loadOrCreateHostKeys(folder, 'compatible')).toThrow(
+      `${path} holds a key of the type ecdsa-sha2-nistp384, and one of ecdsa-sha2-nistp256 belongs there: move it away`,
+    );
   });
 });
 
@@ -109,10 +140,10 @@ describe('a key is refused', () => {
       chmodSync(path, mode);
       const octal = mode.toString(8);
       const words = `others may read the host key ${path} (mode ${octal}): run chmod 600 ${path}`;
-      expect(() => loadOrCreateHostKeys(folder)).toThrow(words);
-      expect(() => loadHostKeys(folder)).toThrow(words);
+      expect(() => loadOrCreateHostKeys(folder, 'modern')).toThrow(words);
+      expect(() => loadHostKeys(folder, 'modern')).toThrow(words);
       chmodSync(path, 0o400);
-      expect(loadHostKeys(folder)).toHaveLength(2);
+      expect(loadHostKeys(folder, 'modern')).toHaveLength(2);
     },
   );
 
@@ -124,7 +155,7 @@ describe('a key is refused', () => {
   ])('%s, with its path and what to do', (_what, content) => {
     const path = loaded()[0]?.path ?? '';
     writeFileSync(path, content());
-    expect(() => loadOrCreateHostKeys(folder)).toThrow(
+    expect(() => loadOrCreateHostKeys(folder, 'modern')).toThrow(
       `${path} holds no private key without a passphrase: put it back from a backup, or move it away to have a new one made`,
     );
     expect(readFileSync(path, 'utf8')).toBe(content());
@@ -133,13 +164,13 @@ describe('a key is refused', () => {
   withKeygen('that has a passphrase', async () => {
     const path = loaded()[0]?.path ?? '';
     await execute('ssh-keygen', ['-q', '-p', '-P', '', '-N', 'a secret', '-f', path]);
-    expect(() => loadOrCreateHostKeys(folder)).toThrow('holds no private key without a passphrase');
+    expect(() => loadOrCreateHostKeys(folder, 'modern')).toThrow('holds no private key without a passphrase');
   });
 
   test('that is too weak', () => {
     const path = loaded()[1]?.path ?? '';
     writeFileSync(path, makePair('rsa', 1024).privateKey);
-    expect(() => loadOrCreateHostKeys(folder)).toThrow(
+    expect(() => loadOrCreateHostKeys(folder, 'modern')).toThrow(
       `${path}: RSA keys must have at least 2048 bits; this one has 1024`,
     );
   });

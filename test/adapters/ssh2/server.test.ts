@@ -350,5 +350,5 @@ const OVER = { words: '', exit: { code: 0 } } as const;
 
 function serverOptions({ gateway, observer, hostKeys }: Ground) {
   const clock = { now: () => 0, sleep: () => Promise.resolve() };
-  return { gateway, observer, clock, hostKeys, newConnectionId: () => 'c' };
+  return { gateway, observer, clock, hostKeys, algorithms: 'modern' as const, newConnectionId: () => 'c' };
 }

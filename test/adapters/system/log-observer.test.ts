@@ -5,6 +5,15 @@ import type { DomainEvent } from '../../../src/domain/events.js';
 
 type SessionEnded = Extract<DomainEvent, { type: 'session-ended' }>;
 
+const NO_COMMON_ALGORITHM: Extract<DomainEvent, { type: 'no-common-algorithm' }> = {
+  type: 'no-common-algorithm',
+  connection: 'c-1',
+  address: '192.0.2.7',
+  software: 'JSCH-0.1.54',
+  lacking: 'MAC',
+  algorithms: 'modern',
+};
+
 const SESSION: SessionEnded = {
   type: 'session-ended',
   connection: 'c-1',
@@ -53,6 +62,16 @@ describe('the JSON form', () => {
     const { app: _app, service: _service, protocol: _protocol, ...bare } = SESSION;
     const messages = json({ ...bare, verdict: 'greeted', exit: 1 }).map(({ msg }) => msg);
     expect(messages).toEqual(['alice: greeted']);
+  });
+
+  test('of a client that shares no algorithm names the setting that may let it in, if there is one', () => {
+    const [modern, compatible] = json(NO_COMMON_ALGORITHM, { ...NO_COMMON_ALGORITHM, algorithms: 'compatible' });
+    expect(modern?.['msg']).toBe(
+      'no MAC in common with the client: if it is an old one, GITMOUTH_ALGORITHMS=compatible may let it in',
+    );
+    expect(compatible?.['msg']).toBe(
+      'no MAC in common with the client: it has to be updated (GITMOUTH_ALGORITHMS is compatible already)',
+    );
   });
 
   test('keeps an error’s stack, on the same line', () => {
@@ -128,6 +147,7 @@ describe.each(['json', 'text'] as const)('no text of a client goes out raw in th
     { type: 'problem', message: EVIL, error: EVIL },
     { type: 'problem', message: EVIL, error: { [EVIL]: [EVIL] } },
     { type: 'fault', fault: { code: 'GM_BUG', stage: 'unknown', message: EVIL } },
+    { ...NO_COMMON_ALGORITHM, software: EVIL, lacking: EVIL },
   ];
 
   test.each(EVENTS.map((event, place) => ({ event, place, type: event.type })))('$place: $type', ({ event }) => {
@@ -154,6 +174,7 @@ describe('the level', () => {
     ['info', { type: 'connection-closed', ...CONNECTION, durationMs: 1, user: 'alice' }],
     ['info', SESSION],
     ['info', { type: 'server-stopped' }],
+    ['info', NO_COMMON_ALGORITHM],
     ['warn', { type: 'login-failed', ...CONNECTION, login: 'git', software: 'x', reason: 'unknown-key' }],
     ['error', { ...SESSION, fault: FAULT }],
     ['error', { type: 'fault', fault: FAULT }],
