@@ -1,0 +1,123 @@
+/** The key exchange (RFC 4253 7) by curve25519-sha256 (RFC 8731), as a client does it; the host key is taken on trust. */
+import { createHash, createPublicKey, diffieHellman, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { boolean, MESSAGE, message, Reader, string, uint32 } from '../ssh-bytes.js';
+import { SIZES, type CipherName, type Keys } from './packets.js';
+
+/** What a KEXINIT offers, the same in both directions. */
+export interface Offer {
+  readonly kex: readonly string[];
+  readonly hostKey: readonly string[];
+  readonly cipher: readonly string[];
+  readonly mac: readonly string[];
+  readonly compression: readonly string[];
+}
+
+const STRICT_CLIENT = 'kex-strict-c-v00@openssh.com';
+const STRICT_SERVER = 'kex-strict-s-v00@openssh.com';
+
+export const OFFER: Offer = {
+  kex: ['curve25519-sha256', STRICT_CLIENT, 'ext-info-c'],
+  hostKey: ['ssh-ed25519', 'rsa-sha2-512'],
+  cipher: ['aes128-gcm@openssh.com'],
+  mac: ['hmac-sha2-256-etm@openssh.com'],
+  compression: ['none'],
+};
+
+/** RFC 4253 7.1 */
+export function kexInit(offer: Partial<Offer> = {}): Buffer {
+  const { kex, hostKey, cipher, mac, compression } = { ...OFFER, ...offer };
+  const lists = [kex, hostKey, cipher, cipher, mac, mac, compression, compression, [], []];
+  const names = lists.map((list) => string(list.join(',')));
+  return message(MESSAGE.KEXINIT, randomBytes(16), ...names, boolean(false), uint32(0));
+}
+
+/** What the server offers, from its side's lists. */
+export function readKexInit(payload: Buffer): Offer {
+  const reader = new Reader(payload, 17);
+  const list = () => reader.text().split(',');
+  const [kex, hostKey] = [list(), list()];
+  list();
+  const cipher = list();
+  list();
+  const mac = list();
+  list();
+  return { kex, hostKey, cipher, mac, compression: list() };
+}
+
+/** Whether both sides count their packets anew after each key exchange (OpenSSH's PROTOCOL 1.9). */
+export function isStrict(mine: Buffer, theirs: Buffer): boolean {
+  return readKexInit(mine).kex.includes(STRICT_CLIENT) && readKexInit(theirs).kex.includes(STRICT_SERVER);
+}
+
+/** Both sides of one exchange, as far as they are hashed (RFC 5656 4). */
+export interface Exchange {
+  readonly identifications: readonly [mine: string, theirs: string];
+  readonly inits: readonly [mine: Buffer, theirs: Buffer];
+}
+
+export interface NewKeys {
+  readonly hash: Buffer;
+  readonly toServer: Keys;
+  readonly toClient: Keys;
+}
+
+/** One ephemeral key pair. */
+export class Curve25519 {
+  readonly #pair = generateKeyPairSync('x25519');
+
+  /** RFC 5656 4, with a point as RFC 8731 3 has it. */
+  initMessage(): Buffer {
+    return message(MESSAGE.KEX_ECDH_INIT, string(this.#point));
+  }
+
+  /** @param sessionId the hash of the connection's first exchange; undefined in that one. */
+  finish(reply: Buffer, { identifications, inits }: Exchange, sessionId: Buffer | undefined): NewKeys {
+    const reader = new Reader(reply);
+    const [hostKey, theirs] = [reader.string(), reader.string()];
+    const secret = positive(this.#secretWith(theirs));
+    const hashed = [...identifications, ...inits, hostKey, this.#point, theirs];
+    const hash = sha256(...hashed.map(string), secret);
+    // RFC 4253 7.2
+    const derive = (letter: string, size: number) =>
+      sha256(secret, hash, Buffer.from(letter), sessionId ?? hash).subarray(0, size);
+    const cipher = agreedCipher(...inits);
+    const size = SIZES[cipher];
+    const keys = (iv: string, key: string, mac: string): Keys => ({
+      cipher,
+      iv: derive(iv, size.iv),
+      key: derive(key, size.key),
+      mac: derive(mac, size.mac),
+    });
+    return { hash, toServer: keys('A', 'C', 'E'), toClient: keys('B', 'D', 'F') };
+  }
+
+  get #point(): Buffer {
+    return Buffer.from(this.#pair.publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
+  }
+
+  #secretWith(point: Buffer): Buffer {
+    const jwk = { kty: 'OKP', crv: 'X25519', x: point.toString('base64url') };
+    const publicKey = createPublicKey({ key: jwk, format: 'jwk' });
+    return diffieHellman({ privateKey: this.#pair.privateKey, publicKey });
+  }
+}
+
+/** The client's first choice that the server has (RFC 4253 7.1). */
+function agreedCipher(mine: Buffer, theirs: Buffer): CipherName {
+  const known = (name: string): name is CipherName => name in SIZES;
+  const agreed = readKexInit(mine).cipher.find((name) => readKexInit(theirs).cipher.includes(name));
+  if (agreed === undefined || !known(agreed))
+    throw new Error(`no cipher of this client's: ${agreed ?? 'none in common'}`);
+  return agreed;
+}
+
+function sha256(...parts: readonly Buffer[]): Buffer {
+  return createHash('sha256').update(Buffer.concat(parts)).digest();
+}
+
+/** A positive number as mpint (RFC 4251 5). */
+function positive(bytes: Buffer): Buffer {
+  const first = bytes.findIndex((byte) => byte !== 0);
+  const digits = bytes.subarray(first === -1 ? bytes.length : first);
+  return string((digits[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.from([0]), digits]) : digits);
+}
