@@ -9,4 +9,5 @@ export { observerContract, type ObserverHarness, type ObserverLack } from './obs
 export { provisionerContract, type Order, type ProvisionerHarness, type ProvisionerLack } from './provisioner.js';
 export { repositoryLocksContract, type RepositoryLocksHarness, type RepositoryLocksLack } from './repository-locks.js';
 export { sessionRegistryContract, type SessionRegistryHarness } from './session-registry.js';
+export { throttleContract, type ThrottleHarness } from './throttle.js';
 export { transportContract, type TransportHarness, type TransportLack } from './transport.js';
