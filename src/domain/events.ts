@@ -1,6 +1,7 @@
 import type { AlgorithmSet } from './algorithm-set.js';
 import type { FaultCode, Stage } from './fault.js';
 import type { GitProtocol, GitService } from './git-request.js';
+import type { TurnedAway } from './words/turned-away.js';
 
 /**
  * Everything observable, as plain data. Texts from a client are raw here: an observer that prints them goes through
@@ -23,7 +24,16 @@ export type DomainEvent =
       /** The user who had logged in, if any. */
       readonly user?: string;
       readonly durationMs: number;
-      readonly reason?: string;
+      /** Why this door ended it, when it did. */
+      readonly reason?: TurnedAway;
+    }
+  | {
+      /** Connections that were not let in: the first at once, then a count of those that followed. */
+      readonly type: 'connections-refused';
+      readonly reason: TurnedAway;
+      readonly count: number;
+      /** Of the first. */
+      readonly address?: string;
     }
   | {
       /** Client and server could agree on nothing: no connection came about. */
@@ -88,7 +98,7 @@ export type DomainEvent =
     };
 
 /** Parts of a session's life, in their order. */
-export type Phase = 'authorize' | 'lock' | 'provision' | 'connect' | 'run' | 'release';
+export type Phase = 'authorize' | 'lock' | 'queue' | 'provision' | 'connect' | 'run' | 'release';
 
 export interface FaultFacts {
   readonly code: FaultCode | 'GM_BUG';

@@ -1,8 +1,10 @@
 import type { AuthContext, PublicKeyAuthContext } from 'ssh2';
+import type { AdmissionLimits } from '../../domain/admission-policy.js';
 import { isRefusal, type Refusal } from '../../domain/refusal.js';
 import { signatureAlgorithms, type PublicKey } from '../../domain/public-key.js';
 import type { Caller, Connection } from '../../domain/session.js';
 import type { User } from '../../domain/user.js';
+import type { Clock } from '../../ports/clock.js';
 import { readKeyBlob, type KeyReading } from './public-keys.js';
 
 const METHODS: ['publickey'] = ['publickey'];
@@ -10,13 +12,24 @@ const METHODS: ['publickey'] = ['publickey'];
 export interface AuthenticationHost {
   /** Asks whose key it is. Throws when that can't be known. */
   identify(key: PublicKey, connection: Connection): Promise<User | Refusal>;
+  /** Whether this user may have one more connection; where not, it has been ended. */
+  admit(caller: Caller): Promise<boolean>;
+  /** More was tried than one connection may. */
+  tooMany(what: 'too-many-failures' | 'too-many-offers'): void;
   /** A log-in failed, for this closed set of reasons; a mere offer of an unknown key is none. */
   failed(connection: Connection, reason: LoginFailure, fingerprint?: string): void;
   /** It could not be known whose key this is: the connection must end, and not as a denial. */
   faulted(error: unknown): void;
 }
 
-export type LoginFailure = 'unknown-key' | 'bad-signature' | 'bad-key' | 'wrong-login';
+export type LoginFailure = 'unknown-key' | 'bad-signature' | 'bad-key' | 'wrong-login' | 'wrong-method';
+
+export interface AuthenticationOptions {
+  readonly clock: Clock;
+  readonly limits: Pick<AdmissionLimits, 'failedTries' | 'offers' | 'failureDelayMs'>;
+  /** The one SSH login name that is let in, where one is enforced. */
+  readonly enforcedLogin?: string;
+}
 
 /**
  * Log-in by public key (RFC 4252 7), over the requests of one connection.
@@ -27,14 +40,24 @@ export type LoginFailure = 'unknown-key' | 'bad-signature' | 'bad-key' | 'wrong-
  */
 export class Authentication {
   readonly #host: AuthenticationHost;
+  readonly #clock: Clock;
+  readonly #limits: AuthenticationOptions['limits'];
   readonly #enforcedLogin: string | undefined;
+  readonly #gone: AbortSignal;
   /** Answers by blob, so that the proof that follows an offer asks nothing twice. */
   readonly #lookups = new Map<string, Promise<User | Refusal>>();
   #caller: Caller | undefined;
+  #hasAskedForMethods = false;
+  #offers = 0;
+  #failures = 0;
 
-  constructor(host: AuthenticationHost, enforcedLogin: string | undefined) {
+  /** @param gone aborts when the client has left. */
+  constructor(host: AuthenticationHost, options: AuthenticationOptions, gone: AbortSignal) {
     this.#host = host;
-    this.#enforcedLogin = enforcedLogin;
+    this.#clock = options.clock;
+    this.#limits = options.limits;
+    this.#enforcedLogin = options.enforcedLogin;
+    this.#gone = gone;
   }
 
   /** Who logged in; undefined before. */
@@ -47,19 +70,37 @@ export class Authentication {
     try {
       await this.#answer(context, connection);
     } catch (error) {
+      if (this.#gone.aborted) return;
       this.#host.faulted(error);
     }
   }
 
   async #answer(context: AuthContext, connection: Connection): Promise<void> {
-    if (context.method !== 'publickey') context.reject(METHODS);
-    else if (this.#enforcedLogin !== undefined && context.username !== this.#enforcedLogin) {
-      this.#refuse(context, connection, 'wrong-login');
+    const enforcedLogin = this.#enforcedLogin;
+    if (context.method === 'none') this.#answerNone(context);
+    else if (context.method !== 'publickey') await this.#refuse(context, connection, 'wrong-method');
+    else if (enforcedLogin !== undefined && context.username !== enforcedLogin) {
+      await this.#refuse(context, connection, 'wrong-login');
     } else if (context.signature === undefined) await this.#answerOffer(context, connection);
     else await this.#answerProof(context, connection);
   }
 
+  /** How a client asks for the methods there are (RFC 4252 5.2): once for nothing. */
+  #answerNone(context: AuthContext): void {
+    if (this.#hasAskedForMethods && !this.#mayOffer()) return;
+    this.#hasAskedForMethods = true;
+    context.reject(METHODS);
+  }
+
+  #mayOffer(): boolean {
+    this.#offers += 1;
+    if (this.#offers <= this.#limits.offers) return true;
+    this.#host.tooMany('too-many-offers');
+    return false;
+  }
+
   async #answerOffer(context: PublicKeyAuthContext, connection: Connection): Promise<void> {
+    if (!this.#mayOffer()) return;
     const reading = readRequestedKey(context);
     if ('problem' in reading) {
       context.reject(METHODS);
@@ -78,26 +119,37 @@ export class Authentication {
   async #answerProof(context: PublicKeyAuthContext, connection: Connection): Promise<void> {
     const reading = readRequestedKey(context);
     if ('problem' in reading) {
-      this.#refuse(context, connection, 'bad-key');
+      await this.#refuse(context, connection, 'bad-key');
       return;
     }
     const { key } = reading;
     if (!isProven(context, reading)) {
-      this.#refuse(context, connection, 'bad-signature', key.sha256);
+      await this.#refuse(context, connection, 'bad-signature', key.sha256);
       return;
     }
     const user = await this.#identify(key, connection);
     if (isRefusal(user)) {
-      this.#refuse(context, connection, 'unknown-key', key.sha256);
+      await this.#refuse(context, connection, 'unknown-key', key.sha256);
       return;
     }
-    this.#caller = { connection, user, key };
+    const caller: Caller = { connection, user, key };
+    if (!(await this.#host.admit(caller))) return;
+    this.#caller = caller;
     context.accept();
   }
 
-  #refuse(context: PublicKeyAuthContext, connection: Connection, reason: LoginFailure, fingerprint?: string): void {
+  /** Answered no sooner than the limits say, so that guessing takes time; the next request waits its turn meanwhile. */
+  async #refuse(
+    context: AuthContext,
+    connection: Connection,
+    reason: LoginFailure,
+    fingerprint?: string,
+  ): Promise<void> {
     this.#host.failed(connection, reason, fingerprint);
-    context.reject(METHODS);
+    this.#failures += 1;
+    await this.#clock.sleep(this.#limits.failureDelayMs, this.#gone);
+    if (this.#failures >= this.#limits.failedTries) this.#host.tooMany('too-many-failures');
+    else context.reject(METHODS);
   }
 
   #identify(key: PublicKey, connection: Connection): Promise<User | Refusal> {

@@ -16,7 +16,7 @@ const FINISH_TIMEOUT_MS = 5_000;
 
 /** One ssh2 channel as a ClientChannel. */
 export class SshChannel implements ClientChannel {
-  readonly stdin = new PassThrough({ highWaterMark: BUFFER_BYTES });
+  readonly stdin: PassThrough;
   readonly stdout: Writable;
   readonly stderr: Writable;
   readonly gone: AbortSignal;
@@ -32,6 +32,9 @@ export class SshChannel implements ClientChannel {
     this.#wire = wire;
     this.#outflow = outflow;
     this.gone = this.#leave.signal;
+    this.stdin = new Input(() => {
+      wire.openWindow(channel);
+    });
     boundUnread(channel, BUFFER_BYTES);
     const turns = new Turns();
     this.stdout = new ChannelWriter(channel, channel, outflow, turns);
@@ -104,5 +107,22 @@ export class SshChannel implements ClientChannel {
       this.#channel.unpipe(this.stdin);
       this.#channel.resume();
     });
+  }
+}
+
+/** What the client sends, with word of the first time that somebody asks for it. */
+class Input extends PassThrough {
+  #onFirstRead: (() => void) | undefined;
+
+  constructor(onFirstRead: () => void) {
+    super({ highWaterMark: BUFFER_BYTES });
+    this.#onFirstRead = onFirstRead;
+  }
+
+  override read(size?: number): unknown {
+    const tell = this.#onFirstRead;
+    this.#onFirstRead = undefined;
+    tell?.();
+    return super.read(size);
   }
 }

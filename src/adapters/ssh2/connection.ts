@@ -3,22 +3,29 @@ import { setMaxListeners } from 'node:events';
 import type { ClientInfo, Connection as Ssh2Connection } from 'ssh2';
 import { acceptedSignatureAlgorithms } from '../../domain/public-key.js';
 import type { AlgorithmSet } from '../../domain/algorithm-set.js';
+import type { AdmissionLimits } from '../../domain/admission-policy.js';
 import { isFault } from '../../domain/fault.js';
 import { Departure, isDeparture } from '../../domain/session-end.js';
-import type { Connection } from '../../domain/session.js';
+import type { Caller, Connection } from '../../domain/session.js';
 import { endedLines } from '../../domain/words/ended.js';
 import { identifyFaultBanner } from '../../domain/words/fault.js';
 import { refusalLines } from '../../domain/words/refusal.js';
+import { turnedAwayLine, type TurnedAway } from '../../domain/words/turned-away.js';
+import type { Clock } from '../../ports/clock.js';
 import type { GitGateway } from '../../ports/git-gateway.js';
 import type { Observer } from '../../ports/observer.js';
 import type { LiveConnection } from '../../ports/session-registry.js';
+import type { Place, Throttle } from '../../ports/throttle.js';
 import { ALGORITHMS } from './algorithms.js';
 import { Authentication, type LoginFailure } from './authentication.js';
+import { guard } from './guard/index.js';
+import { LoginQueue } from './guard/login-queue.js';
+import { disconnectReason } from './guard/turn-away.js';
 import { Wire } from './internals.js';
-import { LoginQueue } from './login-queue.js';
 import { DISCONNECT } from './messages.js';
 import { Outflow } from './outflow.js';
 import { plainAddress } from '../../domain/address.js';
+import { repair } from './repairs.js';
 import { listenToSession } from './session.js';
 
 /** From the end of its last session on, how long a client has to leave by itself. */
@@ -27,9 +34,27 @@ const FAREWELL_MS = 1_000;
 /** From the end of a connection on our side to the client's answer, before it is cut. */
 const LINGER_MS = 5_000;
 
+/** The same for one that was turned away before it had logged in: a stranger holds nothing open for long. */
+const STRANGER_LINGER_MS = 1_000;
+
+/** What a client may send over a session that nobody reads yet: more than any request, and little to hold for many. */
+const FIRST_WINDOW_BYTES = 64 * 1024;
+
+/** The connection as it was accepted. */
+export interface Arrival {
+  readonly id: string;
+  /** Log-in deadlines end. */
+  loggedIn(): void;
+  /** Ends the connection by `turnAway` here, and notes the reason. */
+  turnAway(reason: TurnedAway): void;
+}
+
 export interface ConnectionOptions {
   readonly gateway: GitGateway;
   readonly observer: Observer;
+  readonly clock: Clock;
+  readonly throttle: Throttle;
+  readonly limits: AdmissionLimits;
   readonly algorithms: AlgorithmSet;
   /** The one SSH login name that is let in, where one is enforced. */
   readonly enforcedLogin?: string;
@@ -45,21 +70,29 @@ export class SshConnection {
   readonly #gone = new AbortController();
   readonly #serving = new Set<Promise<void>>();
   readonly #logins: LoginQueue;
+  readonly #arrival: Arrival;
   #facts: Connection;
+  #place: Place | undefined;
+  #idle: NodeJS.Timeout | undefined;
   #live: LiveConnection | undefined;
   #hasShownLogin = false;
 
-  constructor(client: Ssh2Connection, info: ClientInfo, id: string, options: ConnectionOptions) {
+  constructor(client: Ssh2Connection, info: ClientInfo, arrival: Arrival, options: ConnectionOptions) {
     this.#client = client;
+    this.#arrival = arrival;
     this.#options = options;
     // Every session listens; more than ten are no leak.
     setMaxListeners(0, this.#gone.signal);
-    this.#wire = new Wire(client);
+    this.#wire = new Wire(client, FIRST_WINDOW_BYTES);
+    repair(this.#wire);
+    guard(this.#wire, options.limits, options.clock, (reason) => {
+      arrival.turnAway(reason);
+    });
     this.#wire.offerHostKeyAlgorithms(ALGORITHMS[options.algorithms].serverHostKey);
     this.#wire.advertiseSignatures(acceptedSignatureAlgorithms());
     this.#outflow = new Outflow(this.#wire);
     this.#facts = {
-      id,
+      id: arrival.id,
       address: plainAddress(info.ip),
       port: info.port,
       software: info.header.versions.software,
@@ -68,6 +101,10 @@ export class SshConnection {
     this.#authentication = new Authentication(
       {
         identify: (key, connection) => options.gateway.identify(key, connection, this.#gone.signal),
+        admit: (caller) => this.#admit(caller),
+        tooMany: (what) => {
+          arrival.turnAway(what);
+        },
         failed: (connection, reason, fingerprint) => {
           this.#loginFailed(connection, reason, fingerprint);
         },
@@ -75,10 +112,11 @@ export class SshConnection {
           this.#loginFaulted(error);
         },
       },
-      options.enforcedLogin,
+      options,
+      this.#gone.signal,
     );
     this.#logins = new LoginQueue(() => {
-      this.disconnect(DISCONNECT.PROTOCOL_ERROR, 'too many log-in requests at once');
+      arrival.turnAway('too-many-pending-logins');
     });
     this.#listen();
   }
@@ -113,6 +151,19 @@ export class SshConnection {
   disconnect(reason: number, words: string): void {
     this.#wire.disconnect(reason, words);
     this.#cutSoon();
+  }
+
+  /** Called by the arrival, for a limit that was passed. */
+  turnAway(reason: TurnedAway): void {
+    const { socket, isAuthenticated } = this.#wire;
+    if (reason === 'unread-output' || reason === 'stalled-output') {
+      // Nobody reads, so nothing can be told.
+      socket.destroy();
+      return;
+    }
+    this.#wire.disconnect(disconnectReason(reason), turnedAwayLine(reason));
+    if (reason === 'too-many-strangers') socket.destroySoon();
+    this.#cutSoon(isAuthenticated ? LINGER_MS : STRANGER_LINGER_MS);
   }
 
   #listen(): void {
@@ -158,6 +209,27 @@ export class SshConnection {
   #left(): void {
     this.#gone.abort(new Departure('client-left'));
     this.#live?.remove();
+    clearTimeout(this.#idle);
+    void this.#place?.leave();
+  }
+
+  /** A user has so many connections at most. Asked before the log-in is accepted, so that none slips through. */
+  async #admit({ user }: Caller): Promise<boolean> {
+    const { throttle, limits } = this.#options;
+    const place = await throttle.enter('connections-of-user', user.name, limits.connectionsPerUser);
+    if (place === undefined) this.#arrival.turnAway('too-many-connections-of-user');
+    else if (this.#gone.signal.aborted) void place.leave();
+    else this.#place = place;
+    return place !== undefined;
+  }
+
+  /** A connection on which nothing runs is not kept for ever; a command's own silence never counts. */
+  #watchIdleness(): void {
+    clearTimeout(this.#idle);
+    if (this.#gone.signal.aborted || this.#serving.size > 0) return;
+    this.#idle = setTimeout(() => {
+      this.#arrival.turnAway('idle');
+    }, this.#options.limits.idleMs);
   }
 
   #ready(): void {
@@ -173,6 +245,8 @@ export class SshConnection {
       software: connection.software,
       login: connection.login,
     });
+    this.#arrival.loggedIn();
+    this.#watchIdleness();
     const live = this.#options.gateway.admit(caller);
     this.#live = live;
     const ended = () => {
@@ -188,8 +262,12 @@ export class SshConnection {
       .catch((error: unknown) => {
         this.#problem('serve must not reject', error);
       })
-      .finally(() => this.#serving.delete(tracked));
+      .finally(() => {
+        this.#serving.delete(tracked);
+        this.#watchIdleness();
+      });
     this.#serving.add(tracked);
+    this.#watchIdleness();
   }
 
   #noCommonAlgorithm(lacking: string): void {
@@ -244,10 +322,10 @@ export class SshConnection {
     this.#options.observer.record({ type: 'problem', message, error, connection: this.#facts.id });
   }
 
-  #cutSoon(): void {
+  #cutSoon(lingerMs = LINGER_MS): void {
     const { socket } = this.#wire;
     if (socket.destroyed) return;
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
     socket.once('close', () => {
       clearTimeout(timer);
     });

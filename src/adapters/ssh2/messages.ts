@@ -1,9 +1,31 @@
 /** Messages that ssh2 does not build, or builds wrongly, as payloads (RFC 4250 4.1.2 numbers them). */
 
-const MESSAGE = { DISCONNECT: 1, EXT_INFO: 7, USERAUTH_BANNER: 53, CHANNEL_REQUEST: 98 } as const;
+export const MESSAGE = {
+  DISCONNECT: 1,
+  IGNORE: 2,
+  UNIMPLEMENTED: 3,
+  DEBUG: 4,
+  SERVICE_REQUEST: 5,
+  EXT_INFO: 7,
+  KEXINIT: 20,
+  USERAUTH_REQUEST: 50,
+  USERAUTH_BANNER: 53,
+  GLOBAL_REQUEST: 80,
+  CHANNEL_REQUEST: 98,
+} as const;
 
 /** Disconnect reasons of RFC 4253 11.1 that are used. */
-export const DISCONNECT = { PROTOCOL_ERROR: 2, SERVICE_NOT_AVAILABLE: 7, BY_APPLICATION: 11 } as const;
+export const DISCONNECT = {
+  PROTOCOL_ERROR: 2,
+  KEY_EXCHANGE_FAILED: 3,
+  SERVICE_NOT_AVAILABLE: 7,
+  BY_APPLICATION: 11,
+  TOO_MANY_CONNECTIONS: 12,
+  NO_MORE_AUTH_METHODS_AVAILABLE: 14,
+} as const;
+
+/** Reasons not to open a channel (RFC 4254 5.1) that are used. */
+export const OPEN_FAILURE = { RESOURCE_SHORTAGE: 4 } as const;
 
 /** Signals of RFC 4254 6.10; names beyond them carry a domain, as OpenSSH does. */
 const RFC_SIGNALS: readonly string[] = [
@@ -45,6 +67,14 @@ export function exitSignalMessage(channel: number, signal: string): Buffer {
   const [words, language] = [string(''), string('')];
   const head = [uint32(channel), string('exit-signal'), wantReply];
   return message(MESSAGE.CHANNEL_REQUEST, ...head, string(name), coreDumped, words, language);
+}
+
+/** The binary packet of a message before any keys are exchanged (RFC 4253 6): lengths, payload, padding. */
+export function plainPacket(payload: Buffer): Buffer {
+  const unit = 8;
+  const shortest = 4;
+  const padding = shortest + ((unit - ((4 + 1 + payload.length + shortest) % unit)) % unit);
+  return Buffer.concat([uint32(1 + payload.length + padding), Buffer.from([padding]), payload, Buffer.alloc(padding)]);
 }
 
 function message(type: number, ...parts: Buffer[]): Buffer {

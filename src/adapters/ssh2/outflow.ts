@@ -25,17 +25,17 @@ export class Outflow {
 
   /** Calls `write` once there is room: at once, if there is. Never, when the connection ends first. */
   whenRoom(write: () => void): void {
-    if (this.#waiting.length === 0 && this.#wire.queuedBytes() < HIGH_WATER_BYTES) write();
+    if (this.#waiting.length === 0 && this.#wire.queuedBytes < HIGH_WATER_BYTES) write();
     else this.#waiting.push(write);
   }
 
   queuedBytes(): number {
-    return this.#wire.queuedBytes();
+    return this.#wire.queuedBytes;
   }
 
   /** One at a time and only while there is room, so that many channels do not overfill the queue at once. */
   #resume(): void {
-    while (this.#wire.queuedBytes() < HIGH_WATER_BYTES) {
+    while (this.#wire.queuedBytes < HIGH_WATER_BYTES) {
       const write = this.#waiting.shift();
       if (write === undefined) return;
       write();

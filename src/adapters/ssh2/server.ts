@@ -11,7 +11,13 @@ import type { Throttle } from '../../ports/throttle.js';
 import { ALGORITHMS } from './algorithms.js';
 import { SshConnection } from './connection.js';
 import type { HostKey } from './host-keys.js';
-import { checkInternals, injectSocket, socketOf } from './internals.js';
+import { Accepted } from './accepted.js';
+import { Doorkeeper } from './guard/doorkeeper.js';
+import { Refusals } from './guard/refusals.js';
+import { injectSocket, socketOf } from './internals.js';
+import { checkInternals } from './self-check.js';
+
+const SOFTWARE = 'gitmouth';
 
 export interface SshServerOptions {
   readonly gateway: GitGateway;
@@ -26,24 +32,22 @@ export interface SshServerOptions {
   readonly enforcedLogin?: string;
 }
 
-interface Accepted {
-  readonly id: string;
-  /** Absent until the client's identification line has come. */
-  connection?: SshConnection;
-}
-
 /** The SSH server: accepts connections, and lets go of them. */
 export class SshServer {
   readonly #options: SshServerOptions;
   readonly #listener: NetServer;
   readonly #ssh: ssh2.Server;
   readonly #accepted = new Map<Socket, Accepted>();
+  readonly #doorkeeper: Doorkeeper;
+  readonly #refusals: Refusals;
 
   /** @throws Error when the installed ssh2 is not the one this adapter fits. */
   constructor(options: SshServerOptions) {
     const problem = checkInternals();
     if (problem !== undefined) throw new Error(problem);
     this.#options = options;
+    this.#doorkeeper = new Doorkeeper(options.throttle, options.limits);
+    this.#refusals = new Refusals(options.observer);
     const hostKeys = options.hostKeys.map((key) => key.privateKey);
     this.#ssh = new ssh2.Server({ hostKeys, ident: 'gitmouth', algorithms: ALGORITHMS[options.algorithms] });
     this.#ssh.on('connection', (client, info) => {
@@ -52,7 +56,10 @@ export class SshServer {
     // Without TCP_NODELAY a small answer waits for the client's delayed acknowledgement: 148 ms for an ls-remote
     // instead of 24.
     this.#listener = createServer({ noDelay: true }, (socket) => {
-      this.#accept(socket);
+      this.#accept(socket).catch((error: unknown) => {
+        this.#problem('a connection could not be accepted', error);
+        socket.destroy();
+      });
     });
     // Too many open files, say: this client can't be served, those that are connected can.
     this.#listener.on('error', (error) => {
@@ -96,7 +103,7 @@ export class SshServer {
     const accepted = this.#accepted.get(socket);
     try {
       if (accepted === undefined) throw new Error('a connection over a socket that was not accepted here');
-      accepted.connection = new SshConnection(client, info, accepted.id, this.#options);
+      accepted.connection = new SshConnection(client, info, accepted, this.#options);
     } catch (error) {
       this.#problem('a connection could not be begun', error, accepted?.id);
       socket.destroy();
@@ -112,8 +119,8 @@ export class SshServer {
     });
   }
 
-  #accept(socket: Socket): void {
-    const { clock, observer, newConnectionId } = this.#options;
+  async #accept(socket: Socket): Promise<void> {
+    const { clock, observer, newConnectionId, limits } = this.#options;
     const { remoteAddress, remotePort } = socket;
     if (remoteAddress === undefined || remotePort === undefined) {
       // The client was gone before it was accepted.
@@ -121,12 +128,27 @@ export class SshServer {
       return;
     }
     const address = plainAddress(remoteAddress);
-    const accepted: Accepted = { id: newConnectionId() };
+    const accepted = new Accepted(newConnectionId(), socket, `SSH-2.0-${SOFTWARE}\r\n`);
     const since = clock.now();
     this.#accepted.set(socket, accepted);
+    socket.once('close', () => this.#accepted.delete(socket));
+
+    const admission = await this.#doorkeeper.admit(address, (reason) => {
+      accepted.turnAway(reason);
+    });
+    if (typeof admission === 'string') {
+      this.#refusals.add(admission, address);
+      accepted.turnAway(admission);
+      return;
+    }
+    if (socket.destroyed) {
+      admission.leave();
+      return;
+    }
+    accepted.admission = admission;
+    accepted.startDeadlines(limits);
     observer.record({ type: 'connection-opened', connection: accepted.id, address, port: remotePort });
     socket.once('close', () => {
-      this.#accepted.delete(socket);
       const user = accepted.connection?.user;
       observer.record({
         type: 'connection-closed',
@@ -134,9 +156,12 @@ export class SshServer {
         address,
         durationMs: clock.now() - since,
         ...(user === undefined ? {} : { user }),
+        ...(accepted.turnedAway === undefined ? {} : { reason: accepted.turnedAway }),
       });
     });
-    injectSocket(this.#ssh, socket);
+    // ssh2 sends it at once.
+    accepted.unsentIdentification = '';
+    injectSocket(this.#ssh, socket, accepted.read);
   }
 }
 

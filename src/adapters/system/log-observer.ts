@@ -59,7 +59,8 @@ function levelOf(event: DomainEvent): Level {
     case 'connection-opened':
       return 'debug';
     case 'connection-closed':
-      return event.user === undefined ? 'debug' : 'info';
+      return event.user === undefined && event.reason === undefined ? 'debug' : 'info';
+    case 'connections-refused':
     case 'login-failed':
       return 'warn';
     case 'session-ended':

@@ -59,13 +59,16 @@ export function turnedAwayLine(reason: TurnedAway): string {
 }
 
 /** Why a channel was not opened. */
-export type ChannelRefused = 'too-many-sessions' | 'tiny-packets';
+export type ChannelRefused = 'too-many-sessions' | 'tiny-packets' | 'number-in-use';
 
-export function channelRefusedLine(reason: ChannelRefused, limit: number): string {
+/** @param figure the limit that was passed, or the number in question. */
+export function channelRefusedLine(reason: ChannelRefused, figure: number): string {
   switch (reason) {
     case 'too-many-sessions':
-      return `${limit} sessions are open over this connection, as many as it takes. Close one, or connect anew.`;
+      return `${figure} sessions are open over this connection, as many as it takes. Close one, or connect anew.`;
     case 'tiny-packets':
-      return `The maximum packet size must be at least ${limit} bytes.`;
+      return `The maximum packet size must be at least ${figure} bytes.`;
+    case 'number-in-use':
+      return `Channel ${figure} is open already.`;
   }
 }

@@ -105,7 +105,7 @@ describe('a log-in', () => {
     ground.gateway.authenticator.trouble.stall();
     client.send(...Array.from({ length: 12 }, () => offer(ofAlice)));
     const disconnect = new Reader(await client.next(MESSAGE.DISCONNECT));
-    expect([disconnect.uint32(), disconnect.text()]).toEqual([2, 'too many log-in requests at once']);
+    expect([disconnect.uint32(), disconnect.text()]).toEqual([2, 'Too many log-in requests at once.']);
   });
 
   test.each(['rsa-sha2-256', 'rsa-sha2-512'])('with RSA is approved of as %s when asked so', async (algorithm) => {

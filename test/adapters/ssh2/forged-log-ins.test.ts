@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import ssh2, { type IdentityCallback, type ParsedKey, type SignCallback } from 'ssh2';
+import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.js';
+import { turnedAwayLine } from '../../../src/domain/words/turned-away.js';
 import { makePair, openGround, type Ground, type Pair } from './ground.js';
 import { fingerprintOnly, makeBrokenEcdsaKey, makeDsaKey, selfMadeCertificate } from './odd-keys.js';
 import { RawClient } from './raw-client.js';
@@ -263,16 +265,19 @@ describe('a method that proves no key', () => {
   });
 });
 
-test('offers without end open nothing, and ask about each key once', async () => {
+test('offers without end open nothing, ask about each key once, and end the connection', async () => {
   // Attack: hope that one of many questions is taken for an answer.
   const unknown = { algorithm: 'ssh-ed25519', blob: makePair().blob };
-  for (let round = 0; round < 100; round++) {
+  for (let round = 0; round < DEFAULT_ADMISSION_LIMITS.offers / 2; round++) {
     client.send(offer(ofVictim));
     await client.next(MESSAGE.USERAUTH_PK_OK);
     client.send(offer(unknown));
     await client.next(MESSAGE.USERAUTH_FAILURE);
   }
-  await expectLockedOut();
+  client.send(offer(ofVictim));
+  const disconnect = new Reader(await client.next(MESSAGE.DISCONNECT));
+  expect([disconnect.uint32(), disconnect.text()]).toEqual([14, turnedAwayLine('too-many-offers')]);
+  expect(client.types()).not.toContain(MESSAGE.USERAUTH_SUCCESS);
   expect(ground.gateway.lookups).toHaveLength(2);
   expect(ground.observer.ofType('login-failed')).toEqual([]);
 });

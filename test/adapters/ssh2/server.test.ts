@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import ssh2 from 'ssh2';
+import { MemoryThrottle } from '../../../src/adapters/memory/index.js';
 import { SshServer } from '../../../src/adapters/ssh2/server.js';
+import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.js';
 import { turns, until, within } from '../../contracts/contract.js';
 import { needs } from '../../support/programs.js';
 import { makePair, openGround, type Ground } from './ground.js';
@@ -350,5 +352,14 @@ const OVER = { words: '', exit: { code: 0 } } as const;
 
 function serverOptions({ gateway, observer, hostKeys }: Ground) {
   const clock = { now: () => 0, sleep: () => Promise.resolve() };
-  return { gateway, observer, clock, hostKeys, algorithms: 'modern' as const, newConnectionId: () => 'c' };
+  return {
+    gateway,
+    observer,
+    clock,
+    hostKeys,
+    algorithms: 'modern' as const,
+    throttle: new MemoryThrottle(),
+    limits: DEFAULT_ADMISSION_LIMITS,
+    newConnectionId: () => 'c',
+  };
 }

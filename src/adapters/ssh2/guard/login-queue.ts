@@ -1,4 +1,4 @@
-/** More requests than this at once are a client that wants something else; ssh2 allows as many. */
+/** More requests than this at once are a client that wants something else. */
 const MAX_WAITING = 10;
 
 /**

@@ -1,0 +1,68 @@
+import type { Socket } from 'node:net';
+import type { AdmissionLimits } from '../../domain/admission-policy.js';
+import type { TurnedAway } from '../../domain/words/turned-away.js';
+import type { Arrival, SshConnection } from './connection.js';
+import type { Admission } from './guard/doorkeeper.js';
+import { farewell } from './guard/farewell.js';
+import { Identification } from './guard/identification.js';
+
+/** A TCP connection from its acceptance on, with the deadlines that no traffic prolongs. */
+export class Accepted implements Arrival {
+  readonly id: string;
+  readonly socket: Socket;
+  readonly #timers: NodeJS.Timeout[] = [];
+  /** The SSH connection, once the client's identification line has come. */
+  connection: SshConnection | undefined;
+  admission: Admission | undefined;
+  /** The server's identification line; empty once it was sent. */
+  unsentIdentification: string;
+  turnedAway: TurnedAway | undefined;
+  readonly #identification = new Identification(() => {
+    this.turnAway('bad-identification');
+  });
+
+  constructor(id: string, socket: Socket, identification: string) {
+    this.id = id;
+    this.socket = socket;
+    this.unsentIdentification = identification;
+    // Until ssh2 listens: a reset is the client's leaving, which `close` tells of.
+    socket.on('error', () => undefined);
+    socket.once('close', () => {
+      this.#clearTimers();
+      this.admission?.leave();
+    });
+  }
+
+  /** Starts the time to identify and to log in. */
+  startDeadlines({ identificationMs, loginMs }: AdmissionLimits): void {
+    const arm = (ms: number, expire: () => void) => this.#timers.push(setTimeout(expire, ms));
+    arm(identificationMs, () => {
+      if (!this.#identification.isKnown) this.turnAway('identification-timeout');
+    });
+    arm(loginMs, () => {
+      this.turnAway('login-timeout');
+    });
+  }
+
+  /** What has come from the client; what it answers, ssh2 may see. */
+  readonly read = (bytes: Buffer): Buffer | undefined =>
+    this.turnedAway === undefined ? this.#identification.take(bytes) : undefined;
+
+  loggedIn(): void {
+    this.#clearTimers();
+    this.admission?.loggedIn();
+  }
+
+  /** Ends it for a reason, told to the client in words if it can still be told. The first reason stands. */
+  turnAway(reason: TurnedAway): void {
+    if (this.socket.destroyed || this.turnedAway !== undefined) return;
+    this.turnedAway = reason;
+    this.#clearTimers();
+    if (this.connection !== undefined) this.connection.turnAway(reason);
+    else farewell(this.socket, reason, this.unsentIdentification);
+  }
+
+  #clearTimers(): void {
+    for (const timer of this.#timers.splice(0)) clearTimeout(timer);
+  }
+}

@@ -1,0 +1,147 @@
+import { decideUnauthenticated, type AdmissionLimits } from '../../../domain/admission-policy.js';
+import { sourceOf } from '../../../domain/address.js';
+import type { TurnedAway } from '../../../domain/words/turned-away.js';
+import type { Place, Throttle } from '../../../ports/throttle.js';
+import type { TurnAway } from './turn-away.js';
+
+/** The one key of what is counted for all together. */
+const ALL = 'all';
+
+/**
+ * How long a connection waits for one of its own source to log in, when that has its share taken: a crowd of honest
+ * clients is through by then.
+ */
+const PATIENCE_MS = 500;
+
+/** A connection that was let in. */
+export interface Admission {
+  /** It has logged in, and is no stranger any more. Idempotent. */
+  loggedIn(): void;
+  /** It is closed. Idempotent. */
+  leave(): void;
+}
+
+/** Lets connections in, before a byte of theirs is read, as the domain's policy says (OpenSSH's MaxStartups). */
+export class Doorkeeper {
+  readonly #throttle: Throttle;
+  readonly #limits: AdmissionLimits;
+  readonly #random: () => number;
+  /** Those who have not logged in, by source. */
+  readonly #strangers = new Map<string, Set<Stranger>>();
+  /** Those who wait for a place of their source, first come first served. */
+  readonly #waiting = new Map<string, (() => void)[]>();
+
+  constructor(throttle: Throttle, limits: AdmissionLimits, random: () => number = Math.random) {
+    this.#throttle = throttle;
+    this.#limits = limits;
+    this.#random = random;
+  }
+
+  /**
+   * @param turnAway ends this connection when its source takes more than its share, and chance hits it.
+   * @returns why not, when it is not let in.
+   */
+  async admit(address: string, turnAway: TurnAway): Promise<Admission | TurnedAway> {
+    const place = await this.#throttle.enter('connections', ALL, this.#limits.connections);
+    if (place === undefined) return 'too-many-connections';
+    const stranger = await this.#enter(sourceOf(address), turnAway);
+    if (stranger === undefined) {
+      void place.leave();
+      return 'too-many-strangers';
+    }
+    return {
+      loggedIn: () => {
+        stranger.leave();
+      },
+      leave: () => {
+        stranger.leave();
+        void place.leave();
+      },
+    };
+  }
+
+  async #enter(source: string, turnAway: TurnAway, mayWait = true): Promise<Stranger | undefined> {
+    const now = {
+      total: await this.#throttle.count('unauthenticated', ALL),
+      ofSource: await this.#throttle.count('unauthenticated-of-source', source),
+    };
+    const decision = decideUnauthenticated(now, this.#limits, this.#random());
+    if (decision === 'refuse') return undefined;
+    if (decision === 'replace') {
+      if (mayWait && (await this.#wait(source))) return this.#enter(source, turnAway, false);
+      if (!this.#sendOneAway(source)) return undefined;
+    }
+    return this.#take(source, turnAway);
+  }
+
+  async #take(source: string, turnAway: TurnAway): Promise<Stranger | undefined> {
+    const places = [
+      await this.#throttle.enter('unauthenticated', ALL, this.#limits.unauthenticated),
+      await this.#throttle.enter('unauthenticated-of-source', source, this.#limits.unauthenticatedPerSource),
+    ].filter((place) => place !== undefined);
+    if (places.length < 2) {
+      for (const place of places) void place.leave();
+      return undefined;
+    }
+    const strangers = this.#strangers.get(source) ?? new Set();
+    this.#strangers.set(source, strangers);
+    const stranger = new Stranger(places, turnAway, () => {
+      strangers.delete(stranger);
+      if (strangers.size === 0) this.#strangers.delete(source);
+      this.#waiting.get(source)?.shift()?.();
+    });
+    strangers.add(stranger);
+    return stranger;
+  }
+
+  /** Whom it hits is chance, the newcomer not excepted. @returns whether the newcomer may stay. */
+  #sendOneAway(source: string): boolean {
+    const strangers = [...(this.#strangers.get(source) ?? [])];
+    const hit = strangers[Math.floor(this.#random() * (strangers.length + 1))];
+    hit?.sendAway();
+    return hit !== undefined;
+  }
+
+  /** @returns at once false where as many wait as have a place; else true, when there is a place or the time is over. */
+  #wait(source: string): Promise<boolean> {
+    const line = this.#waiting.get(source) ?? [];
+    if (line.length >= this.#limits.unauthenticatedPerSource) return Promise.resolve(false);
+    this.#waiting.set(source, line);
+    return new Promise((resolve) => {
+      const goOn = () => {
+        clearTimeout(timer);
+        const at = line.indexOf(goOn);
+        if (at !== -1) line.splice(at, 1);
+        if (line.length === 0 && this.#waiting.get(source) === line) this.#waiting.delete(source);
+        resolve(true);
+      };
+      const timer = setTimeout(goOn, PATIENCE_MS).unref();
+      line.push(goOn);
+    });
+  }
+}
+
+class Stranger {
+  readonly #places: readonly Place[];
+  readonly #turnAway: TurnAway;
+  readonly #left: () => void;
+  #isHere = true;
+
+  constructor(places: readonly Place[], turnAway: TurnAway, left: () => void) {
+    this.#places = places;
+    this.#turnAway = turnAway;
+    this.#left = left;
+  }
+
+  leave(): void {
+    if (!this.#isHere) return;
+    this.#isHere = false;
+    for (const place of this.#places) void place.leave();
+    this.#left();
+  }
+
+  sendAway(): void {
+    this.leave();
+    this.#turnAway('too-many-strangers');
+  }
+}

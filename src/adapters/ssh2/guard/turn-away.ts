@@ -1,0 +1,33 @@
+import type { TurnedAway } from '../../../domain/words/turned-away.js';
+import { DISCONNECT } from '../messages.js';
+
+/** Ends the connection that a limit was passed on. */
+export type TurnAway = (reason: TurnedAway) => void;
+
+/** The disconnect reason of RFC 4253 11.1 that says most nearly the same. */
+export function disconnectReason(reason: TurnedAway): number {
+  switch (reason) {
+    case 'too-many-connections':
+    case 'too-many-connections-of-user':
+    case 'too-many-strangers':
+      return DISCONNECT.TOO_MANY_CONNECTIONS;
+    case 'login-timeout':
+    case 'idle':
+    case 'unread-output':
+    case 'stalled-output':
+    case 'identification-timeout':
+      return DISCONNECT.BY_APPLICATION;
+    case 'too-many-failures':
+    case 'too-many-offers':
+      return DISCONNECT.NO_MORE_AUTH_METHODS_AVAILABLE;
+    case 'key-exchange-timeout':
+      return DISCONNECT.KEY_EXCHANGE_FAILED;
+    case 'too-many-pending-logins':
+    case 'too-many-key-exchanges':
+    case 'message-before-login':
+    case 'message-out-of-place':
+    case 'window-exceeded':
+    case 'bad-identification':
+      return DISCONNECT.PROTOCOL_ERROR;
+  }
+}
