@@ -127,25 +127,40 @@ export class HostileClient {
 
   /** RFC 4253 4.2 */
   identify(line = IDENTIFICATION): void {
-    this.#identification = line;
+    this.knownAs(line);
     this.raw(`${line}\r\n`);
+  }
+
+  /** For a test that sends its line in its own way: both sides hash it. */
+  knownAs(line: string): void {
+    this.#identification = line;
   }
 
   /** Exchanges keys, for the first time or again; resolves when both sides use the new ones. */
   async exchangeKeys(offer: Partial<Offer> = {}): Promise<void> {
-    const due = this.exchanges + 1;
-    this.isDeafToKeyExchange = false;
     this.beginKeyExchange(offer);
-    if (this.#theirs !== undefined) this.send(this.#curve.initMessage());
-    await until(() => this.exchanges >= due || this.isClosed, 'keys are exchanged');
-    if (this.exchanges < due) throw new Error('closed during the key exchange');
+    await this.goOnExchangingKeys();
   }
 
   /** Sends a KEXINIT. What follows upon the server's is left to `isDeafToKeyExchange`. */
   beginKeyExchange(offer: Partial<Offer> = {}): void {
+    this.raw(this.sealedKexInit(offer));
+  }
+
+  /** As `beginKeyExchange`, for a test that sends it in its own way. */
+  sealedKexInit(offer: Partial<Offer> = {}): Buffer {
     this.#mine = kexInit(offer);
     this.#curve = new Curve25519();
-    this.send(this.#mine);
+    return this.sealed(this.#mine);
+  }
+
+  /** To the end of the exchange that was begun. */
+  async goOnExchangingKeys(): Promise<void> {
+    const due = this.exchanges + 1;
+    this.isDeafToKeyExchange = false;
+    if (this.#theirs !== undefined) this.send(this.#curve.initMessage());
+    await until(() => this.exchanges >= due || this.isClosed, 'keys are exchanged');
+    if (this.exchanges < due) throw new Error('closed during the key exchange');
   }
 
   /** RFC 4253 10 */

@@ -1,0 +1,125 @@
+/** Output that nobody reads (weaknesses 3, 4 and 5 of PROTECTIONS.md, section 3): bounded in bytes and in time. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { ClientChannel } from '../../../../src/ports/client-channel.js';
+import { HostileClient } from '../../../support/hostile/client.js';
+import { channelRequest, MESSAGE, openSession, string } from '../../../support/ssh-bytes.js';
+import { AttackGround, MEBIBYTE } from './attack-ground.js';
+
+const HUGE_WINDOW = 0xffff_ffff;
+const UNREAD_MS = 2_000;
+const HELD_LIMIT_BYTES = 4 * MEBIBYTE;
+/** What one piece of the client's requests, as the kernel hands it over, may be answered with. */
+const ONE_READ_BYTES = MEBIBYTE / 2;
+const LIMIT_MS = 60_000;
+
+let door: AttackGround;
+
+afterEach(() => door.close());
+
+interface Transfer {
+  readonly channel: ClientChannel;
+  /** Bytes that were taken from the writer. */
+  sent: number;
+}
+
+/** Everything that attackers ask for is a repository without end. */
+function serveForEver(): readonly Transfer[] {
+  const transfers: Transfer[] = [];
+  door.command = async ({ channel }) => {
+    const transfer = { channel, sent: 0 };
+    transfers.push(transfer);
+    void write(transfer);
+  };
+  return transfers;
+}
+
+async function write(transfer: Transfer): Promise<void> {
+  const chunk = Buffer.alloc(64 * 1024, 'x');
+  for (;;) {
+    const failed = await new Promise((resolve) => transfer.channel.stdout.write(chunk, resolve));
+    if (failed) return;
+    transfer.sent += chunk.length;
+  }
+}
+
+describe('a client that takes nothing of its clone', () => {
+  beforeEach(async () => {
+    door = await AttackGround.open({ unreadMs: UNREAD_MS });
+  });
+
+  test('is not buffered for, and is cut', async () => {
+    // Attack (weakness 3): ask for a repository with a window of 4 GiB and do not read the socket. It costs one
+    // log-in. Bare ssh2 ignores what the socket says about being full: 80 MB more in a second per reader, the whole
+    // pack. gitmouth stops reading git at 256 KiB, and cuts a client that takes nothing for `unreadMs`. How little is
+    // held over a long transfer is measured in ../backpressure.test.ts.
+    const transfers = serveForEver();
+    const clients = await Promise.all(Array.from({ length: 5 }, () => door.logIn()));
+    for (const client of clients) {
+      await client.exec(await client.open(0, { window: HUGE_WINDOW }));
+      client.pause();
+    }
+    const most = Promise.all(clients.map((client) => door.mostUnsentUntilGone(client, LIMIT_MS)));
+    await door.expectHonestServed();
+    for (const bytes of await most) expect(bytes).toBeLessThan(HELD_LIMIT_BYTES / 4);
+    expect(transfers.map(({ channel }) => channel.gone.aborted)).toEqual(Array(5).fill(true));
+  });
+
+  test('is told from one that reads slowly, which is served to its end', async () => {
+    const transfers = serveForEver();
+    const client = await door.logIn();
+    client.consume = (payload) => payload[0] === MESSAGE.CHANNEL_DATA;
+    await client.exec(await client.open(0, { window: HUGE_WINDOW }));
+    for (let until = Date.now() + 3 * UNREAD_MS; Date.now() < until;) {
+      const due = client.socket.bytesRead + MEBIBYTE;
+      client.resume();
+      while (client.socket.bytesRead < due && !client.isClosed) await sleep(1);
+      client.pause();
+      await sleep(100);
+    }
+    expect(door.isGone(client)).toBe(false);
+    expect(transfers[0]?.sent).toBeGreaterThan(10 * MEBIBYTE);
+  });
+});
+
+describe('a client that asks and does not read the answers', () => {
+  // Attack (weakness 5, after the log-in): never read the socket, and send requests that want a reply. It costs 40 to
+  // 55 MB sent in 15 s. Bare ssh2 keeps every answer: 114 to 127 MB more. gitmouth cuts the connection when
+  // `unreadBytes` are waiting.
+  const unreadBytes = MEBIBYTE;
+
+  beforeEach(async () => {
+    door = await AttackGround.open({ unreadBytes });
+  });
+
+  test.each([
+    ['global requests', () => HostileClient.globalRequest()],
+    ['channels of no kind', () => openSession(0, { type: 'none' })],
+    ['more sessions than there are', () => openSession(1)],
+    ['requests on a channel', () => channelRequest(0, 'none', true, string(''))],
+  ])('of %s has no more held than the limit', async (_what, make) => {
+    const client = await door.logIn();
+    for (let mine = 0; mine < 10; mine++) await client.open(mine);
+    client.pause();
+    void client.flood(make, 600_000);
+    const most = door.mostUnsentUntilGone(client, LIMIT_MS);
+    await door.expectHonestServed();
+    expect(await most).toBeLessThan(unreadBytes + ONE_READ_BYTES);
+  });
+
+  // Attack (OpenSSH CVE-2025-26466): during a key exchange nothing else may be sent, so answers queue behind it, and
+  // the asker can read all the while. Bare ssh2 queues without bound (weakness 4).
+  test('because it is exchanging keys for ever has no more held than the limit', async () => {
+    const transfers = serveForEver();
+    const client = await door.logIn();
+    await client.exec(await client.open(0, { window: 1024 }));
+    client.isDeafToKeyExchange = true;
+    client.beginKeyExchange();
+    void client.flood(() => HostileClient.globalRequest(), 600_000);
+    let most = 0;
+    const watch = setInterval(() => (most = Math.max(most, transfers[0]?.channel.heldBytes() ?? 0)), 1);
+    await client.closed(LIMIT_MS).finally(() => clearInterval(watch));
+    expect(most).toBeLessThan(unreadBytes + ONE_READ_BYTES);
+    await door.expectHonestServed();
+  });
+});
