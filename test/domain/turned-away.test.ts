@@ -17,6 +17,7 @@ const REASONS: Readonly<Record<TurnedAway, string>> = {
   'too-many-offers': 'IdentitiesOnly=yes',
   'too-many-pending-logins': '',
   idle: 'Connect again',
+  'keepalive-timeout': '',
   'unread-output': '',
   'stalled-output': '',
   'key-exchange-timeout': '',

@@ -1,10 +1,8 @@
-import { inspect } from 'node:util';
 import { setMaxListeners } from 'node:events';
 import type { ClientInfo, Connection as Ssh2Connection } from 'ssh2';
 import { acceptedSignatureAlgorithms } from '../../domain/public-key.js';
 import type { AlgorithmSet } from '../../domain/algorithm-set.js';
 import type { AdmissionLimits } from '../../domain/admission-policy.js';
-import { isFault } from '../../domain/fault.js';
 import { Departure, isDeparture } from '../../domain/session-end.js';
 import type { Caller, Connection } from '../../domain/session.js';
 import { endedLines } from '../../domain/words/ended.js';
@@ -17,11 +15,12 @@ import type { Observer } from '../../ports/observer.js';
 import type { LiveConnection } from '../../ports/session-registry.js';
 import type { Place, Throttle } from '../../ports/throttle.js';
 import { ALGORITHMS } from './algorithms.js';
-import { Authentication, type LoginFailure } from './authentication.js';
+import { Authentication } from './authentication.js';
+import { ConnectionLog } from './connection-log.js';
 import { guard } from './guard/index.js';
 import { LoginQueue } from './guard/login-queue.js';
 import { disconnectReason } from './guard/turn-away.js';
-import { Wire } from './internals.js';
+import { isKeepaliveTimeout, Wire } from './internals.js';
 import { DISCONNECT } from './messages.js';
 import { Outflow } from './outflow.js';
 import { plainAddress } from '../../domain/address.js';
@@ -71,6 +70,7 @@ export class SshConnection {
   readonly #serving = new Set<Promise<void>>();
   readonly #logins: LoginQueue;
   readonly #arrival: Arrival;
+  readonly #log: ConnectionLog;
   #facts: Connection;
   #place: Place | undefined;
   #idle: NodeJS.Timeout | undefined;
@@ -81,6 +81,7 @@ export class SshConnection {
     this.#client = client;
     this.#arrival = arrival;
     this.#options = options;
+    this.#log = new ConnectionLog(options.observer, arrival.id);
     // Every session listens; more than ten are no leak.
     setMaxListeners(0, this.#gone.signal);
     this.#wire = new Wire(client, FIRST_WINDOW_BYTES);
@@ -106,7 +107,8 @@ export class SshConnection {
           arrival.turnAway(what);
         },
         failed: (connection, reason, fingerprint) => {
-          this.#loginFailed(connection, reason, fingerprint);
+          this.#log.loginFailed(connection, reason, fingerprint);
+          if (reason === 'wrong-login') this.#showLogin();
         },
         faulted: (error) => {
           this.#loginFaulted(error);
@@ -162,17 +164,19 @@ export class SshConnection {
       return;
     }
     this.#wire.disconnect(disconnectReason(reason), turnedAwayLine(reason));
+    // What runs over it need not wait for the client to hang up.
+    this.#left();
     if (reason === 'too-many-strangers') socket.destroySoon();
     this.#cutSoon(isAuthenticated ? LINGER_MS : STRANGER_LINGER_MS);
   }
 
   #listen(): void {
-    const client = this.#client;
+    const [client, options] = [this.#client, this.#options];
     // ssh2 tells of a broken protocol, a dead peer (keepalive) and a reset socket alike; it has begun to end the
     // connection, but a peer that does not answer would leave the socket half open for ever.
     client.on('error', (error) => {
-      const lacking = lackingAlgorithm(error);
-      if (lacking !== undefined) this.#noCommonAlgorithm(lacking);
+      this.#log.brokenOff(error, this.#facts, options.algorithms);
+      if (isKeepaliveTimeout(error)) this.#arrival.turnAway('keepalive-timeout');
       this.#cutSoon();
     });
     this.#wire.gateLogins((proceed) => {
@@ -235,16 +239,7 @@ export class SshConnection {
   #ready(): void {
     const { caller } = this.#authentication;
     if (caller === undefined) throw new Error('logged in without a proof');
-    const { connection, user, key } = caller;
-    this.#options.observer.record({
-      type: 'login-succeeded',
-      connection: connection.id,
-      address: connection.address,
-      user: user.name,
-      fingerprint: key.sha256,
-      software: connection.software,
-      login: connection.login,
-    });
+    this.#log.loggedIn(caller);
     this.#arrival.loggedIn();
     this.#watchIdleness();
     const live = this.#options.gateway.admit(caller);
@@ -260,7 +255,7 @@ export class SshConnection {
   #track(serve: () => Promise<void>): void {
     const tracked = serve()
       .catch((error: unknown) => {
-        this.#problem('serve must not reject', error);
+        this.#log.problem('serve must not reject', error);
       })
       .finally(() => {
         this.#serving.delete(tracked);
@@ -270,56 +265,30 @@ export class SshConnection {
     this.#watchIdleness();
   }
 
-  #noCommonAlgorithm(lacking: string): void {
-    const { observer, algorithms } = this.#options;
-    const { id, address, software } = this.#facts;
-    observer.record({ type: 'no-common-algorithm', connection: id, address, software, lacking, algorithms });
-  }
-
-  #loginFailed(connection: Connection, reason: LoginFailure, fingerprint?: string): void {
-    const { observer, enforcedLogin } = this.#options;
-    observer.record({
-      type: 'login-failed',
-      connection: connection.id,
-      address: connection.address,
-      login: connection.login,
-      software: connection.software,
-      reason,
-      ...(fingerprint === undefined ? {} : { fingerprint }),
-    });
-    // Once: an agent offers one key after the other.
-    if (reason === 'wrong-login' && enforcedLogin !== undefined && !this.#hasShownLogin) {
-      this.#hasShownLogin = true;
-      this.#wire.banner(`${refusalLines({ kind: 'wrong-login', expected: enforcedLogin }).join('\n')}\n`);
-    }
-  }
-
   /** An outage is no denial: words and the connection's id go out, then "service not available". */
   #loginFaulted(error: unknown): void {
     if (this.#gone.signal.aborted) return;
-    if (!isFault(error)) this.#problem('log-in failed by a bug', error);
-    else {
-      const { code, stage, message, cause } = error;
-      const why = cause === undefined ? {} : { cause: cause instanceof Error ? cause.message : inspect(cause) };
-      const fault = { code, stage, message, ...why };
-      this.#options.observer.record({ type: 'fault', fault, connection: this.#facts.id });
-    }
-    const words = identifyFaultBanner(this.#facts.id);
+    this.#log.faulted(error);
+    const words = identifyFaultBanner(this.#arrival.id);
     this.#wire.banner(words);
     this.disconnect(DISCONNECT.SERVICE_NOT_AVAILABLE, words.trim());
+  }
+
+  /** Once: an agent offers one key after the other. */
+  #showLogin(): void {
+    const { enforcedLogin } = this.#options;
+    if (enforcedLogin === undefined || this.#hasShownLogin) return;
+    this.#hasShownLogin = true;
+    this.#wire.banner(`${refusalLines({ kind: 'wrong-login', expected: enforcedLogin }).join('\n')}\n`);
   }
 
   #contain(action: () => void): void {
     try {
       action();
     } catch (error) {
-      this.#problem('a connection was ended by a bug', error);
+      this.#log.problem('a connection was ended by a bug', error);
       this.disconnect(DISCONNECT.BY_APPLICATION, 'internal error');
     }
-  }
-
-  #problem(message: string, error: unknown): void {
-    this.#options.observer.record({ type: 'problem', message, error, connection: this.#facts.id });
   }
 
   #cutSoon(lingerMs = LINGER_MS): void {
@@ -330,9 +299,4 @@ export class SshConnection {
       clearTimeout(timer);
     });
   }
-}
-
-/** ssh2 tells of it in words alone: `Handshake failed: no matching C->S MAC`. */
-function lackingAlgorithm({ message }: Error): string | undefined {
-  return /^Handshake failed: no matching (?:C->S |S->C )?(.+)$/.exec(message)?.[1];
 }

@@ -8,92 +8,7 @@ import type { Socket } from 'node:net';
 import type ssh2 from 'ssh2';
 import type { Connection as Ssh2Connection, ServerChannel, Session as Ssh2Session } from 'ssh2';
 import { bannerMessage, disconnectMessage, exitSignalMessage, signatureAlgorithmsMessage } from './messages.js';
-
-type Handler = (...args: unknown[]) => void;
-
-/** The parts of ssh2's Protocol (lib/protocol/Protocol.js) that are used. */
-interface Protocol {
-  _kexinit: unknown;
-  _queue: Uint8Array[] | undefined;
-  _kex: { remoteExtInfoEnabled?: boolean } | undefined;
-  _offer: Offer;
-  _cipher: { encrypt(packet: Buffer): void };
-  _packetRW: {
-    write: {
-      allocStart: number;
-      allocStartKEX: number;
-      alloc(length: number, force?: boolean): Buffer;
-      finalize(packet: Buffer, force?: boolean): Buffer;
-    };
-  };
-  _handlers: Record<string, Handler | undefined>;
-  _onHandshakeComplete: Handler;
-  _onPayload(payload: Buffer): unknown;
-  _onWrite: (bytes: Uint8Array) => void;
-  rekey(): void;
-  exitStatus(channel: number, code: number): void;
-  channelFailure(channel: number): void;
-  channelClose(channel: number): void;
-  channelOpenFail(channel: number, reason: number, words: string): void;
-  channelOpenConfirm(remote: number, local: number, window: number, packetSize: number): void;
-  channelWindowAdjust(channel: number, bytes: number): void;
-}
-
-type Direction = Record<'cipher' | 'mac' | 'compress' | 'lang', readonly string[]>;
-
-/** What a KEXINIT offers (KexInit of lib/protocol/kex.js), and what one is made from. */
-interface Offer {
-  readonly lists: {
-    readonly kex: { readonly array: readonly string[] };
-    readonly serverHostKey: { readonly array: readonly string[] };
-    readonly cs: Record<keyof Direction, { readonly array: readonly string[] }>;
-  };
-  readonly constructor: unknown;
-}
-
-type NewOffer = new (algorithms: {
-  kex: readonly string[];
-  serverHostKey: readonly string[];
-  cs: Direction;
-  sc: Direction;
-}) => Offer;
-
-/** One direction of a channel. */
-interface Side {
-  readonly id: number;
-  window: number;
-  readonly state: string;
-}
-
-/** A session (lib/server.js): its channel exists once its command was accepted. */
-interface SessionParts {
-  _channel: object | undefined;
-  readonly _ending: boolean;
-  readonly _chanInfo: { readonly incoming: Side; readonly outgoing: Side };
-}
-
-/** A channel (lib/Channel.js), with what it still had to write when the window was used up. */
-interface ChannelParts {
-  readonly incoming: Side;
-  readonly outgoing: Side;
-  readonly _readableState: { highWaterMark: number };
-  _chunk: Buffer | undefined;
-  _chunkcb: unknown;
-  _chunkErr: Buffer | undefined;
-  _chunkcbErr: unknown;
-}
-
-interface ClientParts {
-  readonly _protocol: Protocol;
-  readonly _sock: Socket;
-  readonly authenticated: boolean;
-  readonly _chanMgr: {
-    readonly _channels: Readonly<Record<number, SessionParts | true>>;
-    readonly _count: number;
-    get(id: number): SessionParts | true | undefined;
-    remove(id: number): void;
-  };
-}
+import type { ChannelParts, ClientParts, Direction, NewOffer, Protocol, SessionParts } from './ssh2-parts.js';
 
 /** What ssh2 has understood of a message, before it acts on it. */
 export interface Understood {
@@ -501,6 +416,11 @@ export function hasNativeBinding(): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether ssh2 gives a connection up because its keepalives went unanswered. */
+export function isKeepaliveTimeout(error: Error): boolean {
+  return (error as Error & { level?: string }).level === 'client-timeout';
 }
 
 export function socketOf(client: Ssh2Connection): Socket {

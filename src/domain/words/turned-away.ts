@@ -8,6 +8,7 @@ export type TurnedAway =
   | 'too-many-offers'
   | 'too-many-pending-logins'
   | 'idle'
+  | 'keepalive-timeout'
   | 'unread-output'
   | 'stalled-output'
   | 'key-exchange-timeout'
@@ -37,6 +38,8 @@ export function turnedAwayLine(reason: TurnedAway): string {
       return 'Too many log-in requests at once.';
     case 'idle':
       return 'Nothing has run over this connection for a while. Connect again when you need to.';
+    case 'keepalive-timeout':
+      return 'Your client has not answered for a while.';
     case 'unread-output':
       return 'Too much output was left unread.';
     case 'stalled-output':

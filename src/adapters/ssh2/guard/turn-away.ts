@@ -13,6 +13,7 @@ export function disconnectReason(reason: TurnedAway): number {
       return DISCONNECT.TOO_MANY_CONNECTIONS;
     case 'login-timeout':
     case 'idle':
+    case 'keepalive-timeout':
     case 'unread-output':
     case 'stalled-output':
     case 'identification-timeout':
