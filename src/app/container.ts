@@ -39,6 +39,7 @@ import type { Clock } from '../ports/clock.js';
 import type { Observer } from '../ports/observer.js';
 import type { SessionRegistry } from '../ports/session-registry.js';
 import type { Config } from './config.js';
+import { DynoSlots } from './dyno-slots.js';
 import { KeyLookups } from './key-lookups.js';
 import { ServeGit } from './serve-git.js';
 import { tokens, type Lifecycle } from './tokens.js';
@@ -81,11 +82,13 @@ function partsOf(container: Container, config: Config, choice: SandboxChoice): P
   const observer = container.get(tokens.observer);
   const clock = container.get(tokens.clock);
   const registry = container.get(tokens.registry);
+  const throttle = container.get(tokens.throttle);
   if (choice.warning !== undefined) observer.record({ type: 'problem', message: choice.warning });
   const serveGit = new ServeGit({
     lookups: new KeyLookups(container.get(tokens.authenticator), config.limits.lookupCacheMs, clock),
     accessControl: container.get(tokens.accessControl),
     locks: container.get(tokens.locks),
+    dynoSlots: new DynoSlots(throttle, config.admission, clock),
     provisioner: container.get(tokens.provisioner),
     transports: container.getAll(tokens.transport),
     registry,
@@ -99,7 +102,7 @@ function partsOf(container: Container, config: Config, choice: SandboxChoice): P
     gateway: serveGit,
     observer,
     clock,
-    throttle: container.get(tokens.throttle),
+    throttle,
     limits: config.admission,
     hostKeys,
     algorithms: config.algorithms,

@@ -1,8 +1,9 @@
 import type { Dyno, DynoLink } from '../domain/dyno.js';
+import type { DynosFull } from '../domain/dyno-queue.js';
 import { Fault } from '../domain/fault.js';
 import { parseGitCommand, parseGitProtocol, type GitRequest } from '../domain/git-request.js';
 import type { Grant } from '../domain/grant.js';
-import { needsLock, WAITING_NOTICE_EVERY_MS, type LockHolder } from '../domain/lock-policy.js';
+import { needsLock, type LockHolder } from '../domain/lock-policy.js';
 import type { PublicKey } from '../domain/public-key.js';
 import { isRefusal, type Refusal } from '../domain/refusal.js';
 import { Departure, isDeparture } from '../domain/session-end.js';
@@ -10,7 +11,7 @@ import type { Caller, Connection, Session } from '../domain/session.js';
 import type { TimeLimits } from '../domain/time-limits.js';
 import type { User } from '../domain/user.js';
 import { outcomeOfError, verdictOf, type Outcome } from '../domain/verdict.js';
-import { createdWords, drainNotice, waitingWords } from '../domain/words/progress.js';
+import { createdWords, drainNotice, dynoWaitingWords, waitingWords } from '../domain/words/progress.js';
 import type { AccessControl } from '../ports/access-control.js';
 import type { ClientChannel } from '../ports/client-channel.js';
 import type { Clock } from '../ports/clock.js';
@@ -21,13 +22,17 @@ import type { Lease, RepositoryLocks } from '../ports/repository-locks.js';
 import type { LiveConnection, SessionRegistry } from '../ports/session-registry.js';
 import type { DynoSession, Transport } from '../ports/transport.js';
 import { bridge, heldBytes } from './bridge.js';
+import type { DynoSlots } from './dyno-slots.js';
+import type { DynoAnswer } from './dyno-wait.js';
 import type { KeyLookups } from './key-lookups.js';
 import { faultFacts, SessionRecord } from './session-record.js';
+import { tellWhileWaiting } from './waiting-notices.js';
 
 export interface ServeGitParts {
   readonly lookups: KeyLookups;
   readonly accessControl: AccessControl;
   readonly locks: RepositoryLocks;
+  readonly dynoSlots: DynoSlots;
   readonly provisioner: Provisioner;
   /** By the kind of link each serves. */
   readonly transports: readonly Transport[];
@@ -54,6 +59,8 @@ interface Run {
 export class ServeGit implements GitGateway {
   readonly #parts: ServeGitParts;
   readonly #drained = new AbortController();
+  /** The sessions that wait for a dyno. */
+  readonly #inQueue = new Set<string>();
   #isDraining = false;
 
   constructor(parts: ServeGitParts) {
@@ -68,10 +75,12 @@ export class ServeGit implements GitGateway {
     return this.#parts.registry.addConnection(caller);
   }
 
-  /** From now on nothing new is begun; running sessions are told how long they have. */
+  /** From now on nothing new is begun, and nobody waits for a dyno; running sessions are told how long they have. */
   beginDrain(): void {
     this.#isDraining = true;
-    for (const session of this.#parts.registry.connections().flatMap((live) => live.sessions())) {
+    this.#parts.dynoSlots.beginDrain();
+    const sessions = this.#parts.registry.connections().flatMap((live) => live.sessions());
+    for (const session of sessions.filter(({ id }) => !this.#inQueue.has(id))) {
       session.notice(drainNotice(this.#parts.limits.drainMs));
     }
   }
@@ -158,7 +167,7 @@ export class ServeGit implements GitGateway {
   async #serveGranted(run: Run, grant: Grant): Promise<Outcome> {
     const { session, channel, record, control } = run;
     if (grant.notice !== undefined) channel.stderr.write(grant.notice);
-    if (!needsLock(session.request.service)) return this.#inDyno(run, grant, undefined);
+    if (!needsLock(session.request.service)) return this.#inSlot(run, grant, undefined);
 
     const lease = await record.timed('lock', () => this.#lock(run, grant));
     if (isRefusal(lease)) return refused(lease);
@@ -166,7 +175,7 @@ export class ServeGit implements GitGateway {
       control.abort(new Departure('lease-lost'));
     });
     try {
-      return await this.#inDyno(run, grant, lease);
+      return await this.#inSlot(run, grant, lease);
     } finally {
       unlink();
       await lease.release();
@@ -176,27 +185,36 @@ export class ServeGit implements GitGateway {
   async #lock(run: Run, grant: Grant): ReturnType<RepositoryLocks['acquire']> {
     const { locks, clock, limits } = this.#parts;
     const { session, channel, control } = run;
-    const since = clock.now();
-    const holder: LockHolder = { user: session.caller.user.name, session: session.id, since };
-    const settled = new AbortController();
-    let other: LockHolder | undefined;
-    const keepTelling = async (): Promise<void> => {
-      while (other !== undefined && !settled.signal.aborted) {
-        if (!channel.stderr.writableNeedDrain) {
-          channel.stderr.write(waitingWords(grant.app, other, clock.now() - since));
-        }
-        await clock.sleep(WAITING_NOTICE_EVERY_MS, settled.signal);
-      }
-    };
-    const onWaiting = (current: LockHolder) => {
-      const isFirst = other === undefined;
-      other = current;
-      if (isFirst) keepTelling().catch(() => undefined);
-    };
+    const holder: LockHolder = { user: session.caller.user.name, session: session.id, since: clock.now() };
+    const words = (other: LockHolder, waitedMs: number) => waitingWords(grant.app, other, waitedMs);
+    return tellWhileWaiting(channel.stderr, clock, words, (onWaiting) =>
+      locks.acquire(grant.app, holder, grant.lockMode, limits.lockWaitMs, onWaiting, control.signal),
+    );
+  }
+
+  /** Last before the dyno itself, so that a push that waits for its lock takes no dyno from anybody. */
+  async #inSlot(run: Run, grant: Grant, lease: Lease | undefined): Promise<Outcome> {
+    const place = await run.record.timed('queue', () => this.#takeSlot(run));
+    if (isRefusal(place)) return refused(place);
     try {
-      return await locks.acquire(grant.app, holder, grant.lockMode, limits.lockWaitMs, onWaiting, control.signal);
+      return await this.#inDyno(run, grant, lease);
     } finally {
-      settled.abort();
+      await place.leave();
+    }
+  }
+
+  async #takeSlot({ session, channel, control }: Run): Promise<DynoAnswer> {
+    const { clock, dynoSlots } = this.#parts;
+    try {
+      return await tellWhileWaiting(channel.stderr, clock, dynoWaitingWords, (onWaiting) => {
+        const onQueued = (full: DynosFull) => {
+          this.#inQueue.add(session.id);
+          onWaiting(full);
+        };
+        return dynoSlots.take(session.caller, onQueued, control.signal);
+      });
+    } finally {
+      this.#inQueue.delete(session.id);
     }
   }
 

@@ -16,6 +16,3 @@ export interface LockHolder {
 export function needsLock(service: GitService): boolean {
   return isWrite(service);
 }
-
-/** How often one who waits is told so, in milliseconds. */
-export const WAITING_NOTICE_EVERY_MS = 10_000;

@@ -1,3 +1,4 @@
+import type { DynosFull } from './dyno-queue.js';
 import type { GitService } from './git-request.js';
 import type { LockHolder } from './lock-policy.js';
 
@@ -25,6 +26,8 @@ export type Refusal =
   | { readonly kind: 'too-many-apps'; readonly app: string; readonly limit: number }
   /** Another push holds the app's lock, and this one may not wait (any longer). */
   | { readonly kind: 'busy'; readonly app: string; readonly holder: LockHolder; readonly waitedMs: number }
+  /** As many dynos run as may, and this request could not wait (any longer) for one to end. */
+  | ({ readonly kind: 'dynos-busy'; readonly waitedMs: number } & DynosFull)
   /** The server is shutting down and starts nothing new. */
   | { readonly kind: 'draining' };
 

@@ -11,12 +11,15 @@ import {
   MemoryProvisioner,
   MemoryRepositoryLocks,
   MemorySessionRegistry,
+  MemoryThrottle,
   MemoryTransport,
   type MemoryClient,
   type MemoryCommand,
 } from '../../src/adapters/memory/index.js';
+import { DynoSlots, type DynoSlotLimits } from '../../src/app/dyno-slots.js';
 import { KeyLookups } from '../../src/app/key-lookups.js';
 import { ServeGit } from '../../src/app/serve-git.js';
+import { DEFAULT_ADMISSION_LIMITS } from '../../src/domain/admission-policy.js';
 import type { Dyno } from '../../src/domain/dyno.js';
 import type { Grant } from '../../src/domain/grant.js';
 import { isRefusal } from '../../src/domain/refusal.js';
@@ -28,6 +31,7 @@ import type { Ask } from '../../src/ports/git-gateway.js';
 import type { Provisioner } from '../../src/ports/provisioner.js';
 import type { Lease, RepositoryLocks } from '../../src/ports/repository-locks.js';
 import type { LiveConnection } from '../../src/ports/session-registry.js';
+import type { Place } from '../../src/ports/throttle.js';
 import type { DynoSession, Transport } from '../../src/ports/transport.js';
 import { within } from '../contracts/contract.js';
 import { sampleCaller, sampleKey } from '../contracts/samples.js';
@@ -73,6 +77,9 @@ export class MemoryHouse {
   readonly provisioner = new MemoryProvisioner();
   readonly registry = new MemorySessionRegistry(this.platform);
   readonly observer = new MemoryObserver();
+  /** How many places are taken, by what is counted. */
+  readonly taken = new Map<string, number>();
+  readonly throttle = new MemoryThrottle(this.taken);
   readonly transport: MemoryTransport;
   readonly serveGit: ServeGit;
   /** What the dyno runs. */
@@ -85,7 +92,7 @@ export class MemoryHouse {
   linkKind: 'memory' | 'process' = 'memory';
   #sessions = 0;
 
-  constructor(limits: Partial<TimeLimits> = {}) {
+  constructor(limits: Partial<TimeLimits & DynoSlotLimits> = {}) {
     this.platform.register('alice', this.key);
     this.platform.createApp('shop', 'alice');
     this.transport = new MemoryTransport(() => (process) => this.command(process), this.clock);
@@ -94,6 +101,7 @@ export class MemoryHouse {
       lookups: new KeyLookups(this.authenticator, allLimits.lookupCacheMs, this.clock),
       accessControl: this.#accessControl(),
       locks: this.#repositoryLocks(),
+      dynoSlots: new DynoSlots(this.throttle, { ...DEFAULT_ADMISSION_LIMITS, ...limits }, this.clock),
       provisioner: this.#dynoProvisioner(),
       transports: [this.#dynoTransport()],
       registry: this.registry,
@@ -126,6 +134,19 @@ export class MemoryHouse {
     return this.visit(command(`git-upload-pack '${app}.git'`), live);
   }
 
+  /** Takes every place for dynos, for somebody else; returns how to give them back without a word to anybody. */
+  async fillWithDynos(): Promise<() => Promise<void>> {
+    const places: Place[] = [];
+    for (;;) {
+      const place = await this.throttle.enter('dynos', 'all', DEFAULT_ADMISSION_LIMITS.dynos);
+      if (place === undefined) break;
+      places.push(place);
+    }
+    return async () => {
+      for (const place of places) await place.leave();
+    };
+  }
+
   /** The one `session-ended` of a house with one session. */
   get ended() {
     const [only, ...more] = this.observer.ofType('session-ended');
@@ -138,6 +159,7 @@ export class MemoryHouse {
   expectNothingHeld(...visits: Visit[]): void {
     expect(this.locks.held()).toEqual([]);
     expect(this.provisioner.held()).toEqual([]);
+    expect(this.taken).toEqual(new Map());
     expect(this.journal.filter((call) => call.startsWith('release '))).toHaveLength(this.provisioner.provisions.length);
     expect(this.transport.running()).toEqual([]);
     expect(this.registry.connections().flatMap((live) => live.sessions())).toEqual([]);

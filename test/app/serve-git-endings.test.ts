@@ -1,16 +1,18 @@
 /** Sessions that end before their command has: the client leaves, a removal, a lost lease, a drain. */
 import { describe, expect, test } from '@jest/globals';
+import { DEFAULT_ADMISSION_LIMITS } from '../../src/domain/admission-policy.js';
 import type { EndReason } from '../../src/domain/session-end.js';
 import { turns, until, within } from '../contracts/contract.js';
 import { sleepUntilSignalled } from '../support/memory-commands.js';
 import { gate, MemoryHouse, type Visit } from './memory-house.js';
 
-const PHASES = ['authorize', 'lock', 'provision', 'connect', 'run'] as const;
+const PHASES = ['authorize', 'lock', 'queue', 'provision', 'connect', 'run'] as const;
 
 /** Has a push hang in one phase until it is ended. */
 async function hangingIn(phase: (typeof PHASES)[number], house: MemoryHouse): Promise<Visit> {
   house.command = sleepUntilSignalled;
   if (phase === 'lock') await holdTheLock(house);
+  if (phase === 'queue') await house.fillWithDynos();
   const troubled = {
     authorize: house.access.trouble,
     provision: house.provisioner.trouble,
@@ -18,7 +20,8 @@ async function hangingIn(phase: (typeof PHASES)[number], house: MemoryHouse): Pr
   };
   if (phase in troubled) troubled[phase as keyof typeof troubled].stall();
   const visit = house.push();
-  const call = { authorize: 'authorize', lock: 'acquire', provision: 'provision', connect: 'open', run: 'open' }[phase];
+  const calls = { authorize: 'authorize', lock: 'acquire', queue: 'acquire', provision: 'provision' };
+  const call = phase in calls ? calls[phase as keyof typeof calls] : 'open';
   await until(() => house.journal.includes(call), `${call} to be called`);
   if (phase === 'run') await until(() => visit.stdout.length > 0, 'git to run');
   await turns();
@@ -37,6 +40,7 @@ function givenBack(phase: (typeof PHASES)[number]): readonly string[] {
     case 'authorize':
     case 'lock':
       return ['finish', 'session-ended'];
+    case 'queue':
     case 'provision':
       return lease;
     case 'connect':
@@ -58,6 +62,10 @@ function expectEnded(house: MemoryHouse, visit: Visit, phase: (typeof PHASES)[nu
     wasProvided ? [{ kind: 'ended', reason }] : [],
   );
   if (phase === 'lock') house.locks.revoke('shop');
+  if (phase === 'queue') {
+    expect(house.taken).toEqual(new Map([['dynos all', DEFAULT_ADMISSION_LIMITS.dynos]]));
+    house.taken.clear();
+  }
   house.expectNothingHeld(visit);
 }
 
@@ -175,18 +183,22 @@ describe.each([
 });
 
 describe('a lost lease', () => {
-  test.each(['provision', 'connect', 'run'] as const)('in %s ends the session, which gives it back', async (phase) => {
-    const house = new MemoryHouse();
-    const visit = await hangingIn(phase, house);
-    house.locks.revoke('shop');
-    expect(await visit.exit()).toEqual({ signal: 'TERM' });
-    expect(visit.stderr).toContain(
-      ' !     The lock of this app was lost. Your command was ended so that no two pushes run at once; run it again.\n',
-    );
-    expect(house.ended).toMatchObject({ verdict: 'ended-lease-lost', exit: 'TERM' });
-    expect(house.provisioner.held()).toEqual([]);
-    house.expectNothingHeld(visit);
-  });
+  test.each(['queue', 'provision', 'connect', 'run'] as const)(
+    'in %s ends the session, which gives it back',
+    async (phase) => {
+      const house = new MemoryHouse();
+      const visit = await hangingIn(phase, house);
+      house.locks.revoke('shop');
+      expect(await visit.exit()).toEqual({ signal: 'TERM' });
+      expect(visit.stderr).toContain(
+        ' !     The lock of this app was lost. Your command was ended so that no two pushes run at once; run it again.\n',
+      );
+      expect(house.ended).toMatchObject({ verdict: 'ended-lease-lost', exit: 'TERM' });
+      expect(house.provisioner.held()).toEqual([]);
+      if (phase === 'queue') house.taken.clear();
+      house.expectNothingHeld(visit);
+    },
+  );
 
   test('of a push is the end of that push alone: the next one gets the lock', async () => {
     const house = new MemoryHouse();

@@ -340,7 +340,7 @@ describe('the log line of a session', () => {
       protocol: 2,
       bytesIn: 100_000,
       bytesOut: 100_005,
-      phasesMs: { authorize: 1, lock: 20, provision: 300, connect: 4_000, run: 50_000, release: 600_000 },
+      phasesMs: { authorize: 1, lock: 20, queue: 0, provision: 300, connect: 4_000, run: 50_000, release: 600_000 },
       durationMs: 654_321,
       verdict: 'exit-0',
       exit: 0,

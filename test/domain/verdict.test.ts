@@ -33,6 +33,7 @@ const REFUSALS: { readonly [Kind in Refusal['kind']]: Extract<Refusal, { kind: K
   'invalid-app-name': { kind: 'invalid-app-name', app: 'Shop' },
   'too-many-apps': { kind: 'too-many-apps', app: 'shop', limit: 100 },
   busy: { kind: 'busy', app: 'shop', holder: HOLDER, waitedMs: 0 },
+  'dynos-busy': { kind: 'dynos-busy', full: 'user', limit: 16, waitedMs: 0 },
   draining: { kind: 'draining' },
 };
 
@@ -73,6 +74,10 @@ const REFUSAL_WORDS: Record<Refusal['kind'], readonly string[]> = {
   busy: [
     "Another push to 'shop' is running, by bob since 2026-11-24 05:30:00 UTC.",
     'Nothing was changed. Try again when it has ended.',
+  ],
+  'dynos-busy': [
+    'Too much at once: 16 commands of yours run here, which is the limit.',
+    'Nothing was changed. Try again when one has ended.',
   ],
   draining: ['This server is about to restart and starts nothing new.', 'Try again in a moment.'],
 };
@@ -142,6 +147,37 @@ describe('refused, with status 1:', () => {
     );
   });
 
+  test.each([
+    [
+      'connection',
+      10,
+      0,
+      '10 commands run over this connection',
+      'Nothing was changed. Try again when one has ended, or over another connection.',
+    ],
+    [
+      'user',
+      1,
+      30_000,
+      '1 command of yours runs here',
+      'You waited 30 seconds; nothing was changed. Try again when one has ended.',
+    ],
+    [
+      'server',
+      32,
+      30_000,
+      'this server runs 32 commands',
+      'You waited 30 seconds; nothing was changed. Try again in a moment.',
+    ],
+  ] as const)(
+    'for want of a dyno, says that the %s has none free, and what to do',
+    (full, limit, waitedMs, running, advice) => {
+      expect(told({ kind: 'refused', refusal: { kind: 'dynos-busy', full, limit, waitedMs } }).words).toBe(
+        lines(`Too much at once: ${running}, which is the limit.`, advice, WHO),
+      );
+    },
+  );
+
   test('a long command is quoted in part', () => {
     const command = 'x'.repeat(10_000);
     const { words } = told({ kind: 'refused', refusal: { kind: 'invalid-command', command } });
@@ -186,7 +222,7 @@ describe('ended from outside, by signal TERM and never status 0:', () => {
 /** The same refusal with hostile text in every place for a text. */
 function hostile(refusal: Refusal): Refusal {
   return JSON.parse(JSON.stringify(refusal), (name, value: unknown) =>
-    typeof value === 'string' && !['kind', 'service'].includes(name) ? HOSTILE_TEXT : value,
+    typeof value === 'string' && !['kind', 'service', 'full'].includes(name) ? HOSTILE_TEXT : value,
   ) as Refusal;
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { identifyFaultBanner } from '../../src/domain/words/fault.js';
 import { duration, marked, utc } from '../../src/domain/words/lines.js';
 import { printable } from '../../src/domain/words/printable.js';
-import { createdWords, drainNotice, waitingWords } from '../../src/domain/words/progress.js';
+import { createdWords, drainNotice, dynoWaitingWords, waitingWords } from '../../src/domain/words/progress.js';
 import { HOSTILE_TEXT, UNSAFE } from './someone.js';
 
 const UNITS = Array.from({ length: 0x10000 }, (_, unit) => unit);
@@ -110,6 +110,16 @@ describe('what is said while a session goes on', () => {
     expect(waitingWords('shop', holder, 20_000)).toBe(
       " !     Waiting for another push to 'shop' (by bob since 2026-11-24 05:30:00 UTC), waited 20 seconds…\n",
     );
+  });
+
+  test.each([
+    ['connection', 10, 0, '(10 commands run over this connection)…'],
+    ['connection', 1, 999, '(1 command runs over this connection)…'],
+    ['user', 16, 10_000, '(16 commands of yours run here), waited 10 seconds…'],
+    ['server', 32, 130_000, '(this server runs 32 commands), waited 2 minutes…'],
+    ['server', 1, 0, '(this server runs 1 command)…'],
+  ] as const)('to who waits while no dyno of the %s is free', (full, limit, waitedMs, words) => {
+    expect(dynoWaitingWords({ full, limit }, waitedMs)).toBe(` !     Waiting for your turn ${words}\n`);
   });
 
   test('when the server is told to stop', () => {

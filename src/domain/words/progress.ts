@@ -1,10 +1,25 @@
+import type { DynosFull } from '../dyno-queue.js';
 import type { LockHolder } from '../lock-policy.js';
+import { runningClause } from './dynos.js';
 import { duration, marked, utc } from './lines.js';
+
+/** How often one who waits is told so, in milliseconds. */
+export const WAITING_NOTICE_EVERY_MS = 10_000;
 
 /** Told at once and then every ten seconds while another push holds the app. */
 export function waitingWords(app: string, holder: LockHolder, waitedMs: number): string {
-  const since = waitedMs < 1000 ? '' : `, waited ${duration(waitedMs)}`;
-  return marked(`Waiting for another push to '${app}' (by ${holder.user} since ${utc(holder.since)})${since}…`);
+  return marked(
+    `Waiting for another push to '${app}' (by ${holder.user} since ${utc(holder.since)})${waited(waitedMs)}…`,
+  );
+}
+
+/** Told at once and then every ten seconds while there is no dyno free. */
+export function dynoWaitingWords(full: DynosFull, waitedMs: number): string {
+  return marked(`Waiting for your turn (${runningClause(full)})${waited(waitedMs)}…`);
+}
+
+function waited(waitedMs: number): string {
+  return waitedMs < 1000 ? '' : `, waited ${duration(waitedMs)}`;
 }
 
 /** Told to running sessions when the server is told to stop. */

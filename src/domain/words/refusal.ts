@@ -1,6 +1,8 @@
+import type { DynosFull } from '../dyno-queue.js';
 import type { GitService } from '../git-request.js';
 import type { Refusal } from '../refusal.js';
 import type { Caller } from '../session.js';
+import { runningClause } from './dynos.js';
 import { duration, utc } from './lines.js';
 import { printable } from './printable.js';
 
@@ -69,8 +71,28 @@ export function refusalLines(refusal: Refusal): readonly string[] {
           ? `You waited ${duration(refusal.waitedMs)}; nothing was changed. Try again when it has ended.`
           : 'Nothing was changed. Try again when it has ended.',
       ];
+    case 'dynos-busy':
+      return [
+        `Too much at once: ${runningClause(refusal)}, which is the limit.`,
+        `${nothingChanged(refusal.waitedMs)} ${whatToDo(refusal)}`,
+      ];
     case 'draining':
       return ['This server is about to restart and starts nothing new.', 'Try again in a moment.'];
+  }
+}
+
+function nothingChanged(waitedMs: number): string {
+  return waitedMs < 1000 ? 'Nothing was changed.' : `You waited ${duration(waitedMs)}; nothing was changed.`;
+}
+
+function whatToDo({ full }: DynosFull): string {
+  switch (full) {
+    case 'connection':
+      return 'Try again when one has ended, or over another connection.';
+    case 'user':
+      return 'Try again when one has ended.';
+    case 'server':
+      return 'Try again in a moment.';
   }
 }
 
