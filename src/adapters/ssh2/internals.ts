@@ -176,6 +176,26 @@ export class Wire {
     };
   }
 
+  /**
+   * A client may send the first message of a key exchange along with its KEXINIT, guessing what will be agreed on
+   * (RFC 4253 7), as dropbear does. ssh2 compares the guess with the wrong thing and drops each one, so that a client
+   * whose guess was right waits for an answer for ever.
+   */
+  keepRightGuesses(): void {
+    let isGuess = false;
+    Object.defineProperty(this.#protocol, '_skipNextInboundPacket', {
+      // Read once for each message of a key exchange; the next one is no guess any more.
+      get: () => {
+        const isWrong = isGuess && !this.#isGuessRight();
+        isGuess = false;
+        return isWrong;
+      },
+      set: (follows: boolean) => {
+        isGuess = follows;
+      },
+    });
+  }
+
   /** Shows text to a user who has not logged in yet. */
   banner(text: string): void {
     this.#attempt(() => {
@@ -322,6 +342,14 @@ export class Wire {
     return sessions.filter((session) => session._chanInfo.outgoing.id === number);
   }
 
+  /** Only what both sides like best is guessed right (RFC 4253 7). */
+  #isGuessRight(): boolean {
+    const { _kex: exchange, _offer: offer } = this.#protocol;
+    if (exchange === undefined) return false;
+    const { kex, hostKey } = preferredOf(exchange._remoteKexinit);
+    return kex === offer.lists.kex.array[0] && hostKey === offer.lists.serverHostKey.array[0];
+  }
+
   /** As ssh2 sends its own messages: behind a running key exchange, if there is one. */
   #send(payload: Buffer): void {
     if (!this.isExchangingKeys) {
@@ -360,6 +388,14 @@ class CountingQueue extends Array<Uint8Array> {
     for (const packet of packets) this.bytes += packet.length;
     return super.push(...packets);
   }
+}
+
+/** What the sender of a KEXINIT likes best: the first names of its first two lists (RFC 4253 7.1). */
+function preferredOf(kexinit: Buffer): { readonly kex: string | undefined; readonly hostKey: string | undefined } {
+  const COOKIE_END = 17;
+  const names = (at: number) => kexinit.toString('latin1', at + 4, at + 4 + kexinit.readUInt32BE(at));
+  const hostKeysAt = COOKIE_END + 4 + kexinit.readUInt32BE(COOKIE_END);
+  return { kex: names(COOKIE_END).split(',')[0], hostKey: names(hostKeysAt).split(',')[0] };
 }
 
 function stateOf(session: SessionParts): SessionState {

@@ -2,6 +2,7 @@
 import type { Wire } from './internals.js';
 
 export function repair(wire: Wire): void {
+  wire.keepRightGuesses();
   keepEarlyWindow(wire);
   answerLateRequests(wire);
   closeUnusedSessions(wire);

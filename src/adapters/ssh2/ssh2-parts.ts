@@ -7,7 +7,8 @@ export type Handler = (...args: unknown[]) => void;
 export interface Protocol {
   _kexinit: unknown;
   _queue: Uint8Array[] | undefined;
-  _kex: { remoteExtInfoEnabled?: boolean } | undefined;
+  _kex: { remoteExtInfoEnabled?: boolean; readonly _remoteKexinit: Buffer } | undefined;
+  _skipNextInboundPacket: boolean;
   _offer: Offer;
   _cipher: { encrypt(packet: Buffer): void };
   _packetRW: {
