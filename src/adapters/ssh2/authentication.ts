@@ -171,7 +171,10 @@ function requestedAlgorithm(context: PublicKeyAuthContext): string {
 
 /** The key, if its blob is of the type the request names and the signature name is one of that type's own. */
 function readRequestedKey(context: PublicKeyAuthContext): KeyReading {
-  const reading = readKeyBlob(context.key.data);
+  // ssh2 hands on an offer that ends before its blob.
+  const blob: Buffer | undefined = context.key.data;
+  if (blob === undefined) return { problem: 'the request ends before the key' };
+  const reading = readKeyBlob(blob);
   if ('problem' in reading) return reading;
   const { algorithm } = reading.key;
   if (!signatureAlgorithms(algorithm).includes(requestedAlgorithm(context))) {

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import type { ServerChannel } from 'ssh2';
-import { forgetWritten } from './internals.js';
-import type { Outflow } from './outflow.js';
+import { forgetWritten, packetSizeOf } from './internals.js';
+import { PACKETS_PER_TURN, type Outflow } from './outflow.js';
 
 const BUFFER_BYTES = 64 * 1024;
 
@@ -32,9 +32,7 @@ export class ChannelWriter extends Writable {
     this.#due = chunk;
     this.#done = done;
     this.#turns.take((release) => {
-      this.#outflow.whenRoom(() => {
-        this.#writeDue(release);
-      });
+      this.#writeNext(release);
     });
   }
 
@@ -45,15 +43,27 @@ export class ChannelWriter extends Writable {
     destroyed(error);
   }
 
-  #writeDue(release: () => void): void {
+  #writeNext(release: () => void): void {
+    const packetBytes = packetSizeOf(this.#channel);
+    const bytes = Math.min(this.#due?.length ?? 0, PACKETS_PER_TURN * packetBytes);
+    this.#outflow.whenRoom(Math.ceil(bytes / packetBytes), () => {
+      this.#write(bytes, release);
+    });
+  }
+
+  #write(bytes: number, release: () => void): void {
     const chunk = this.#due;
-    this.#due = undefined;
     if (chunk === undefined) {
       release();
       return;
     }
-    this.#target.write(chunk, (error) => {
+    this.#due = bytes < chunk.length ? chunk.subarray(bytes) : undefined;
+    this.#target.write(chunk.subarray(0, bytes), (error) => {
       forgetWritten(this.#channel);
+      if (this.#due !== undefined && (error === undefined || error === null)) {
+        this.#writeNext(release);
+        return;
+      }
       release();
       this.#settle(error);
     });

@@ -443,6 +443,11 @@ export function forgetWritten(channel: ServerChannel): void {
   parts._chunk = parts._chunkcb = parts._chunkErr = parts._chunkcbErr = undefined;
 }
 
+/** The largest packet that the client takes over this channel, in bytes of data. */
+export function packetSizeOf(channel: ServerChannel): number {
+  return (channel as unknown as ChannelParts).outgoing.packetSize;
+}
+
 /** Whether ssh2's native binding is there: without it ChaCha20 and GCM run several times slower. */
 export function hasNativeBinding(): boolean {
   const require = createRequire(import.meta.url);

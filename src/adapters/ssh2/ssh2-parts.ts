@@ -55,6 +55,7 @@ export type NewOffer = new (algorithms: {
 export interface Side {
   readonly id: number;
   window: number;
+  readonly packetSize: number;
   readonly state: string;
 }
 

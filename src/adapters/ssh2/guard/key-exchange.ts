@@ -42,7 +42,7 @@ export function guardKeyExchange(
     if (isDue || traffic < limits.rekeyBytes || !wire.isAuthenticated || wire.isExchangingKeys) return;
     isDue = true;
     // Not in the middle of the packet that is being sent.
-    setImmediate(renewKeys);
+    process.nextTick(renewKeys);
   };
 
   wire.onSent(count);
