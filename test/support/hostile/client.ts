@@ -221,6 +221,11 @@ export class HostileClient {
     this.socket.resume();
   }
 
+  /** Reads on and looks at nothing any more: the cheapest way to keep a server busy. */
+  discard(): void {
+    this.#wire.discard();
+  }
+
   /** With which reason and words the server ends the connection. */
   async turnedAway(): Promise<Turned> {
     const disconnect = new Reader(await this.next(MESSAGE.DISCONNECT));

@@ -82,6 +82,11 @@ export class HostileWire {
     return found;
   }
 
+  /** Reads on and looks at nothing any more: the cheapest way to keep a server busy. */
+  discard(): void {
+    this.socket.removeAllListeners('data').resume();
+  }
+
   /** How many messages of this type came. */
   count(type: number): number {
     return this.received.filter((payload) => payload[0] === type).length;

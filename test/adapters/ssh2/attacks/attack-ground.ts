@@ -131,6 +131,15 @@ export class AttackGround {
     return this.serverSide(client).closed;
   }
 
+  /** Why the server ended the connection of a client that cannot or will not read it. */
+  async reasonOf(client: HostileClient): Promise<string | undefined> {
+    const { observer } = this.#ground;
+    const opened = observer.ofType('connection-opened').find(({ port }) => port === client.localPort);
+    const find = () => observer.ofType('connection-closed').find(({ connection }) => connection === opened?.connection);
+    await until(() => find() !== undefined, 'the end of the connection is told');
+    return find()?.reason;
+  }
+
   async close(): Promise<void> {
     for (const client of this.#clients) await client.close();
     await this.#ground.close();

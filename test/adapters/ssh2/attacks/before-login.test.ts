@@ -1,8 +1,24 @@
 /** What strangers may say (weakness 11 of PROTECTIONS.md, section 3), and what they may have held for them (5). */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { readKeyBlob } from '../../../../src/adapters/ssh2/public-keys.js';
 import { HostileClient } from '../../../support/hostile/client.js';
-import { boolean, channelRequest, MESSAGE, message, openSession, string, uint32 } from '../../../support/ssh-bytes.js';
+import {
+  boolean,
+  channelRequest,
+  MESSAGE,
+  message,
+  offer,
+  openSession,
+  string,
+  uint32,
+} from '../../../support/ssh-bytes.js';
 import { AttackGround, expectTurnedAway, MEBIBYTE, REASON } from './attack-ground.js';
+
+/** Read by nothing but its size. */
+const GIANT = keyOf(
+  Buffer.concat([string('ssh-rsa'), string(Buffer.from([1, 0, 1])), string(Buffer.alloc(2048, 0x7f))]),
+);
 
 let door: AttackGround;
 
@@ -11,6 +27,12 @@ beforeEach(async () => {
 });
 
 afterEach(() => door.close());
+
+function keyOf(blob: Buffer) {
+  const reading = readKeyBlob(blob);
+  if ('problem' in reading) throw new Error(reading.problem);
+  return { blob, publicKey: reading.key };
+}
 
 /** Nobody was asked about a key, and nothing ran. */
 function expectNothingReached(): void {
@@ -101,18 +123,46 @@ describe('a stranger that asks and does not read the answers', () => {
     void client.flood(() => payload, 200_000);
     const most = await door.mostUnsentUntilGone(client);
     expect(most).toBeLessThan(4 * 1024);
+    expect(await door.reasonOf(client)).toBe('message-before-login');
     await door.expectHonestServed();
   });
 
-  // Attack: the same by what a stranger may ask for, again and again. gitmouth cuts the connection when
-  // `unreadBytesBeforeLogin` are waiting.
-  test('of services has no more held than the limit', async () => {
+  // Attack: the same by what a stranger may ask for, in the largest answers there are: keys that are known, of 16384
+  // bits, which come back in each answer. With the default of 20 offers this gets nowhere; here as many as one likes
+  // are allowed, and gitmouth cuts the connection when `unreadBytesBeforeLogin` are waiting.
+  test('of keys has no more held than the limit', async () => {
+    await door.close();
+    door = await AttackGround.open({ offers: 1e6 });
+    door.inside.gateway.platform.register('giant', GIANT.publicKey);
     const client = await door.connect();
+    client.requestService();
+    client.send(offer({ algorithm: 'rsa-sha2-512', blob: GIANT.blob }));
+    await client.next(MESSAGE.USERAUTH_PK_OK);
     client.pause();
-    void client.flood(() => message(MESSAGE.SERVICE_REQUEST, string('ssh-userauth')), 400_000);
-    const served = door.expectHonestServed();
-    const most = await door.mostUnsentUntilGone(client);
-    expect(most).toBeLessThan(MEBIBYTE / 2);
-    await served;
+    const most = door.mostUnsentUntilGone(client);
+    void offerAgainAndAgain(client);
+    await door.expectHonestServed();
+    expect(await most).toBeLessThan(MEBIBYTE / 2);
+    expect(await most).toBeGreaterThan(MEBIBYTE / 8);
+    expect(await door.reasonOf(client)).toBe('unread-output');
+  });
+
+  /** As fast as they are answered: more than ten at once would be too many. */
+  async function offerAgainAndAgain(client: HostileClient): Promise<void> {
+    const offers = Array.from({ length: 8 }, () => offer({ algorithm: 'rsa-sha2-512', blob: GIANT.blob }));
+    while (!client.isClosed) {
+      client.send(...offers);
+      await sleep(2);
+    }
+  }
+
+  test('of the log-in’s service over and over is answered once', async () => {
+    const client = await door.connect();
+    client.requestService();
+    await client.next(MESSAGE.SERVICE_ACCEPT);
+    const before = door.serverSide(client).bytesWritten;
+    await client.flood(() => message(MESSAGE.SERVICE_REQUEST, string('ssh-userauth')), 10_000);
+    await door.expectHonestServed();
+    expect(door.serverSide(client).bytesWritten - before).toBeLessThan(1024);
   });
 });

@@ -77,6 +77,8 @@ describe('keys that are old', () => {
         const bytes = randomBytes(64 * 1024);
         sent.update(bytes);
         await new Promise((resolve) => channel.stdout.write(bytes, resolve));
+        // As git's pipe does, and unlike a loop: other things get their turn between two chunks.
+        await new Promise((resolve) => setImmediate(resolve));
       }
     };
     await client.exec(await client.open(0, { window: HUGE_WINDOW }));

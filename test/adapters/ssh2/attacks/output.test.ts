@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ClientChannel } from '../../../../src/ports/client-channel.js';
+import { until } from '../../../contracts/contract.js';
 import { HostileClient } from '../../../support/hostile/client.js';
 import { channelRequest, MESSAGE, openSession, string } from '../../../support/ssh-bytes.js';
 import { AttackGround, MEBIBYTE } from './attack-ground.js';
@@ -62,7 +63,8 @@ describe('a client that takes nothing of its clone', () => {
     const most = Promise.all(clients.map((client) => door.mostUnsentUntilGone(client, LIMIT_MS)));
     await door.expectHonestServed();
     for (const bytes of await most) expect(bytes).toBeLessThan(HELD_LIMIT_BYTES / 4);
-    expect(transfers.map(({ channel }) => channel.gone.aborted)).toEqual(Array(5).fill(true));
+    await until(() => transfers.every(({ channel }) => channel.gone.aborted), 'git is told');
+    for (const client of clients) expect(await door.reasonOf(client)).toBe('stalled-output');
   });
 
   test('is told from one that reads slowly, which is served to its end', async () => {
@@ -70,7 +72,7 @@ describe('a client that takes nothing of its clone', () => {
     const client = await door.logIn();
     client.consume = (payload) => payload[0] === MESSAGE.CHANNEL_DATA;
     await client.exec(await client.open(0, { window: HUGE_WINDOW }));
-    for (let until = Date.now() + 3 * UNREAD_MS; Date.now() < until;) {
+    for (const end = Date.now() + 3 * UNREAD_MS; Date.now() < end;) {
       const due = client.socket.bytesRead + MEBIBYTE;
       client.resume();
       while (client.socket.bytesRead < due && !client.isClosed) await sleep(1);
@@ -105,21 +107,48 @@ describe('a client that asks and does not read the answers', () => {
     const most = door.mostUnsentUntilGone(client, LIMIT_MS);
     await door.expectHonestServed();
     expect(await most).toBeLessThan(unreadBytes + ONE_READ_BYTES);
+    expect(await door.reasonOf(client)).toBe('unread-output');
+  });
+});
+
+describe('a client that asks during a key exchange', () => {
+  const unreadBytes = MEBIBYTE / 2;
+
+  /** The most that was held for a client until it was cut; it reads all the while. */
+  async function mostHeldUntilClosed(client: HostileClient, channel: () => ClientChannel): Promise<number> {
+    let most = 0;
+    const watch = setInterval(() => (most = Math.max(most, channel().heldBytes())), 1);
+    await client.closed(LIMIT_MS).finally(() => clearInterval(watch));
+    return most;
+  }
+
+  test('that the server began, and does not go on with it, has no more held than the limit', async () => {
+    // Attack (as OpenSSH's CVE-2025-26466): during a key exchange nothing else may be sent, so answers queue behind it,
+    // and the asker may ask on until it has sent its own KEXINIT. It costs a log-in and the requests. Bare ssh2 queues
+    // without bound (weakness 4). gitmouth counts this queue as it counts the socket's.
+    door = await AttackGround.open({ unreadBytes, rekeyMs: 500 });
+    const client = await door.logIn();
+    client.isDeafToKeyExchange = true;
+    await client.exec(await client.open());
+    const [request] = door.inside.gateway.requests;
+    if (request === undefined) throw new Error('the request did not arrive');
+    await client.next(MESSAGE.KEXINIT);
+    void client.flood(() => openSession(0, { type: 'none' }), 200_000);
+    const most = mostHeldUntilClosed(client, () => request.channel);
+    await door.expectHonestServed();
+    expect(await most).toBeLessThan(unreadBytes + ONE_READ_BYTES);
+    expect(await most).toBeGreaterThan(unreadBytes / 2);
+    expect(await door.reasonOf(client)).toBe('unread-output');
   });
 
-  // Attack (OpenSSH CVE-2025-26466): during a key exchange nothing else may be sent, so answers queue behind it, and
-  // the asker can read all the while. Bare ssh2 queues without bound (weakness 4).
-  test('because it is exchanging keys for ever has no more held than the limit', async () => {
-    const transfers = serveForEver();
+  test('that it began itself is ended at once (RFC 4253 7.1)', async () => {
+    door = await AttackGround.open({ unreadBytes });
     const client = await door.logIn();
-    await client.exec(await client.open(0, { window: 1024 }));
     client.isDeafToKeyExchange = true;
     client.beginKeyExchange();
-    void client.flood(() => HostileClient.globalRequest(), 600_000);
-    let most = 0;
-    const watch = setInterval(() => (most = Math.max(most, transfers[0]?.channel.heldBytes() ?? 0)), 1);
-    await client.closed(LIMIT_MS).finally(() => clearInterval(watch));
-    expect(most).toBeLessThan(unreadBytes + ONE_READ_BYTES);
+    client.send(HostileClient.globalRequest());
+    await client.closed();
+    expect(client.count(MESSAGE.REQUEST_FAILURE)).toBe(0);
     await door.expectHonestServed();
   });
 });
