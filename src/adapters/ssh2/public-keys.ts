@@ -22,8 +22,8 @@ export function readKeyBlob(blob: Buffer): KeyReading {
   if (!isKeyAlgorithm(algorithm)) {
     return { problem: `keys of the type ${algorithm} are not supported; use Ed25519, ECDSA or RSA` };
   }
-  const parsed = ssh2.utils.parseKey(blob);
-  if (parsed instanceof Error || Array.isArray(parsed)) return { problem: 'this public key is damaged' };
+  const parsed = parse(blob);
+  if (parsed === undefined) return { problem: 'this public key is damaged' };
   if (parsed.type !== algorithm || parsed.isPrivateKey() || !parsed.getPublicSSH().equals(blob)) {
     return { problem: 'this public key is damaged' };
   }
@@ -45,6 +45,16 @@ export function readKeyLine(line: string): KeyReading & { readonly comment?: str
   if (match === null) return { problem: "this is not a public key in OpenSSH's format: <type> <base64> [comment]" };
   const reading = readKeyBlob(Buffer.from(match[2] ?? '', 'base64'));
   return match[3] === undefined ? reading : { ...reading, comment: match[3] };
+}
+
+/** Undefined for what can't be read; ssh2 throws for an RSA key with an empty number, and answers an Error otherwise. */
+function parse(blob: Buffer): ParsedKey | undefined {
+  try {
+    const parsed = ssh2.utils.parseKey(blob);
+    return parsed instanceof Error || Array.isArray(parsed) ? undefined : parsed;
+  } catch {
+    return undefined;
+  }
 }
 
 function fingerprinted(algorithm: PublicKey['algorithm'], blob: Buffer): PublicKey {

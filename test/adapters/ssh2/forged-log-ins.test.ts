@@ -235,6 +235,15 @@ describe('a key under a wrong or weak name', () => {
   });
 });
 
+test('an offer that ends before its key is refused like any unknown key', async () => {
+  // Attack: ssh2 hands on what was missing as undefined, and whoever reads it fails.
+  const whole = offer(ofVictim);
+  client.send(whole.subarray(0, whole.length - victim.blob.length - 4));
+  await client.next(MESSAGE.USERAUTH_FAILURE);
+  expect(ground.observer.ofType('problem')).toEqual([]);
+  await expectLockedOut();
+});
+
 describe('a method that proves no key', () => {
   const head = (method: string) =>
     message(MESSAGE.USERAUTH_REQUEST, string('git'), string('ssh-connection'), string(method));

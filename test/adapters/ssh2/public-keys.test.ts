@@ -126,4 +126,12 @@ describe('a blob', () => {
       problem: 'this public key is damaged',
     });
   });
+
+  test.each([
+    ['exponent', ['', Buffer.alloc(256, 3)]],
+    ['modulus', [Buffer.from([1, 0, 1]), '']],
+  ])('of RSA with an empty %s is refused as damaged', (_which, numbers) => {
+    const blob = Buffer.concat(['ssh-rsa', ...numbers].map(string));
+    expect(readKeyBlob(blob)).toEqual({ problem: 'this public key is damaged' });
+  });
 });
