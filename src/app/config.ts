@@ -1,12 +1,14 @@
-import { userInfo } from 'node:os';
+import { availableParallelism, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { CreationRule } from '../domain/access-policy.js';
 import type { AlgorithmSet } from '../domain/algorithm-set.js';
-import { DEFAULT_ADMISSION_LIMITS, type AdmissionLimits } from '../domain/admission-policy.js';
+import type { AdmissionLimits } from '../domain/admission-policy.js';
 import type { DynoLimits } from '../domain/dyno-policy.js';
 import type { TimeLimits } from '../domain/time-limits.js';
 import { printable } from '../domain/words/printable.js';
+import { ADMISSION_SETTINGS, readAdmission } from './admission-settings.js';
+import { MIB, seconds, whole } from './setting-checks.js';
 
 /** Everything that can be set, read once and passed on. */
 export interface Config {
@@ -46,22 +48,7 @@ export class ConfigError extends Error {
   }
 }
 
-const MIB = 1024 ** 2;
-
 const onOff = z.enum(['on', 'off'], 'must be on or off').transform((value) => value === 'on');
-
-function whole(min: number, max: number) {
-  const message = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,12}$/, message)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, message);
-}
-
-function seconds(min: number, max: number) {
-  return whole(min, max).transform((value) => value * 1000);
-}
 
 const listen = z.string().transform((text, context) => {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text);
@@ -151,6 +138,7 @@ const SETTINGS = {
     'info',
     'What is logged; `debug` adds every connection.',
   ],
+  ...ADMISSION_SETTINGS,
 } as const satisfies Record<string, readonly [z.ZodType<unknown, string>, string, string]>;
 
 type Name = keyof typeof SETTINGS;
@@ -168,11 +156,13 @@ export const settings: readonly Setting[] = Object.entries(SETTINGS).map(([name,
 
 /**
  * Reads the configuration; what the command line gave goes before the environment.
+ * @param cores of this machine, by which some defaults are measured.
  * @throws ConfigError with every problem at once; there is no half-configured start.
  */
 export function readConfig(
   given: Partial<Record<'GITMOUTH_DATA' | 'GITMOUTH_LISTEN', string>> = {},
   environment: Readonly<Record<string, string | undefined>> = process.env,
+  cores = availableParallelism(),
 ): Config {
   const problems = Object.keys(environment)
     .filter((name) => name.startsWith('GITMOUTH_') && !(name in SETTINGS) && !IGNORED.includes(name))
@@ -195,6 +185,8 @@ export function readConfig(
     if (value === undefined && source[name] === '') problems.push(`${name} must not be empty`);
     return value as Value<N>;
   };
+
+  const isSet = (name: Name): boolean => (source[name] ?? '') !== '';
 
   const loginName = read('GITMOUTH_LOGIN_NAME');
   const hooksFolder = read('GITMOUTH_HOOKS');
@@ -221,7 +213,7 @@ export function readConfig(
       drainMs: must('GITMOUTH_DRAIN_SECONDS'),
       lookupCacheMs: must('GITMOUTH_LOOKUP_CACHE_SECONDS'),
     },
-    admission: DEFAULT_ADMISSION_LIMITS,
+    admission: readAdmission({ must, isSet, problem: (text) => problems.push(text) }, cores),
     log: { format: must('GITMOUTH_LOG'), level: must('GITMOUTH_LOG_LEVEL') },
   };
   if (problems.length > 0) throw new ConfigError(problems);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { ConfigError, readConfig, settings } from '../../src/app/config.js';
+import { DEFAULT_ADMISSION_LIMITS } from '../../src/domain/admission-policy.js';
 import { DEFAULT_DYNO_LIMITS } from '../../src/domain/dyno-policy.js';
 import { DEFAULT_TIME_LIMITS } from '../../src/domain/time-limits.js';
 
@@ -18,11 +19,12 @@ function problemsOf(environment: Record<string, string>): readonly string[] {
 }
 
 describe('with nothing set', () => {
-  const config = readConfig({}, {});
+  const config = readConfig({}, {}, 2);
 
   test('the limits are those of the domain', () => {
     expect(config.limits).toEqual(DEFAULT_TIME_LIMITS);
     expect(config.dynoLimits).toEqual(DEFAULT_DYNO_LIMITS);
+    expect(config.admission).toEqual(DEFAULT_ADMISSION_LIMITS);
   });
 
   test('the server is for this machine alone, with everything in ./data', () => {
@@ -164,8 +166,8 @@ describe('problems of a configuration', () => {
 describe('what is written about the settings', () => {
   const expected = settings.map(({ name, defaultText, sentence }) => ({ name, default: defaultText, sentence }));
 
-  test('in the README’s table is every setting, its default and its sentence', () => {
-    expect(settings).toHaveLength(21);
+  test('in the README’s tables is every setting, its default and its sentence', () => {
+    expect(settings.length).toBeGreaterThan(45);
     expect(tableOf(readFileSync(join(ROOT, 'README.md'), 'utf8'))).toEqual(expected);
   });
 
@@ -186,10 +188,10 @@ describe('what is written about the settings', () => {
   });
 });
 
-/** Rows of a Markdown table whose three cells are a setting, its default (none: empty or a dash) and a sentence. */
+/** Rows of the tables under "Settings" whose three cells are a setting, its default (none: a dash) and a sentence. */
 function tableOf(markdown: string) {
-  const table = markdown.slice(markdown.search(/^\| setting /m)).split(/\n\n/)[0] ?? '';
-  return table
+  const [, section = ''] = markdown.split('\n## Settings\n');
+  return (section.split('\n## ')[0] ?? '')
     .split('\n')
     .map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()))
     .filter(([, name]) => name?.startsWith('`GITMOUTH_'))

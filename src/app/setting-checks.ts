@@ -1,0 +1,18 @@
+import { z } from 'zod';
+
+export function whole(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,12}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message);
+}
+
+/** In milliseconds then. */
+export function seconds(min: number, max: number) {
+  return whole(min, max).transform((value) => value * 1000);
+}
+
+export const KIB = 1024;
+export const MIB = 1024 ** 2;
