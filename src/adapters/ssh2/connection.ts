@@ -74,6 +74,9 @@ export class SshConnection {
   #facts: Connection;
   #place: Place | undefined;
   #idle: NodeJS.Timeout | undefined;
+  /** Cuts a connection that is being ended; the shortest time stands. */
+  #cut: NodeJS.Timeout | undefined;
+  #lingerMs = Infinity;
   #live: LiveConnection | undefined;
   #hasShownLogin = false;
 
@@ -293,10 +296,14 @@ export class SshConnection {
 
   #cutSoon(lingerMs = LINGER_MS): void {
     const { socket } = this.#wire;
-    if (socket.destroyed) return;
-    const timer = setTimeout(() => socket.destroy(), lingerMs);
-    socket.once('close', () => {
-      clearTimeout(timer);
-    });
+    if (socket.destroyed || lingerMs >= this.#lingerMs) return;
+    this.#lingerMs = lingerMs;
+    if (this.#cut === undefined) {
+      socket.once('close', () => {
+        clearTimeout(this.#cut);
+      });
+    }
+    clearTimeout(this.#cut);
+    this.#cut = setTimeout(() => socket.destroy(), lingerMs);
   }
 }
