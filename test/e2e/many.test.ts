@@ -1,9 +1,10 @@
 /** Many at once: everybody is served, and of those who push to one ref exactly one wins. */
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Door, type Person } from '../support/door.js';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { Door, until, type Person } from '../support/door.js';
 import { Master } from '../support/master.js';
 import { needs } from '../support/programs.js';
+import { Running } from '../support/running.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const { describe } = needs('git', 'ssh', 'ssh-keygen');
@@ -110,6 +111,101 @@ describe('many at once', () => {
         expect(answers.filter(({ code }) => code !== 0)).toEqual([]);
         expect(new Set(answers.map(({ stdout }) => stdout))).toEqual(new Set([`${tip}\trefs/heads/main\n`]));
       });
+    },
+    LIMIT_MS,
+  );
+});
+
+describe('twenty requests of one user, who may have sixteen dynos', () => {
+  let door: Door;
+  let alice: Person;
+  let work: string;
+  const held: Running[] = [];
+
+  beforeAll(async () => {
+    // As on a machine of two cores, whatever this one has.
+    door = new Door({ GITMOUTH_DYNOS: '32', GITMOUTH_DYNOS_PER_USER: '16', GITMOUTH_DYNO_QUEUE: '4' });
+    await door.start();
+    alice = await door.person('alice');
+    work = await alice.repository();
+    await alice.must(work, 'push', '--quiet', alice.url('app'), 'main');
+  });
+
+  afterEach(async () => {
+    await Promise.all(held.splice(0).map((request) => request.kill()));
+  });
+
+  afterAll(() => door.stop());
+
+  /** Sixteen fetches whose client listens and says nothing: each has its dyno until it is told to end. */
+  async function holdSixteen(): Promise<void> {
+    while (held.length < 16) {
+      const args = [...alice.sshOptions, ...alice.target, "git-upload-pack 'app.git'"];
+      held.push(new Running('ssh', args, { env: { HOME: alice.home } }));
+    }
+    for (const request of held) {
+      await until(
+        () => request.stdout.includes('refs/heads/main'),
+        30_000,
+        () => `git does not run: ${request.stderr}`,
+      );
+    }
+  }
+
+  function clone(): { readonly request: Running; readonly folder: string } {
+    const folder = join(temporaryFolder('clone'), 'it');
+    const args = ['clone', '--quiet', alice.url('app'), folder];
+    const request = new Running('git', args, { env: alice.environment });
+    held.push(request);
+    return { request, folder };
+  }
+
+  test(
+    'the other four wait, are told so, and come out whole when others have ended',
+    async () => {
+      await holdSixteen();
+      const clones = numbers(4).map(() => clone());
+      for (const { request } of clones) {
+        const { text } = await request.line('Waiting for your turn');
+        expect(text).toBe(' !     Waiting for your turn (16 commands of yours run here)…');
+      }
+      // A flush packet: nothing is wanted, and git ends.
+      for (const request of held.slice(0, 16)) request.stdin.end('0000');
+      for (const { request, folder } of clones) {
+        expect(await request.ended()).toMatchObject({ code: 0 });
+        expect(await alice.must(folder, 'status', '--porcelain')).toBe('');
+      }
+      const waited = (await door.sessions(21)).filter(
+        ({ phasesMs }) => Number((phasesMs as { queue: number }).queue) > 0,
+      );
+      expect(waited.length).toBeGreaterThanOrEqual(4);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'one more than the queue has places for is refused with what to do, while another user is served',
+    async () => {
+      const bob = await door.person('bob');
+      expect((await door.cli('app', 'share', 'app', 'bob', '--access', 'read')).code).toBe(0);
+      await holdSixteen();
+      const clones = numbers(4).map(() => clone());
+      for (const { request } of clones) await request.line('Waiting for your turn');
+      const refused = await alice.git('/', 'ls-remote', alice.url('app'));
+      expect(refused.code).toBe(128);
+      expect(refused.stderr).toContain(
+        ' !     Too much at once: 16 commands of yours run here, which is the limit.\n' +
+          ' !     Nothing was changed. Try again when one has ended.\n',
+      );
+      expect(await door.session({ verdict: 'refused-dynos-busy' })).toMatchObject({ user: 'alice', exit: 1 });
+      expect((await bob.git('/', 'ls-remote', bob.url('app'))).code).toBe(0);
+      // Whoever gives up leaves the queue, and makes room in it.
+      await clones[0]?.request.kill();
+      await door.session({ verdict: 'ended-client-left' });
+      const next = clone();
+      await next.request.line('Waiting for your turn');
+      for (const request of held.slice(0, 16)) request.stdin.end('0000');
+      for (const { request } of [...clones.slice(1), next]) expect(await request.ended()).toMatchObject({ code: 0 });
     },
     LIMIT_MS,
   );
