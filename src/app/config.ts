@@ -145,7 +145,7 @@ type Name = keyof typeof SETTINGS;
 type Value<N extends Name> = z.output<(typeof SETTINGS)[N][0]>;
 
 /** Read by the tests alone, which may share their environment with a server they start. */
-const IGNORED = ['GITMOUTH_REQUIRE_ALL', 'GITMOUTH_SOAK'];
+const IGNORED = ['GITMOUTH_REQUIRE_ALL', 'GITMOUTH_SOAK', 'GITMOUTH_FUZZ_SEED'];
 
 /** For the README's table, which a test holds against this. */
 export const settings: readonly Setting[] = Object.entries(SETTINGS).map(([name, [, defaultText, sentence]]) => ({
