@@ -11,7 +11,7 @@ const ALL = 'all';
  * How long a connection waits for one of its own source to log in, when that has its share taken: a crowd of honest
  * clients is through by then.
  */
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 2_000;
 
 /** A connection that was let in. */
 export interface Admission {
@@ -29,7 +29,8 @@ export class Doorkeeper {
   /** Those who have not logged in, by source. */
   readonly #strangers = new Map<string, Set<Stranger>>();
   /** Those who wait for a place of their source, first come first served. */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new Map<string, Wait[]>();
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(throttle: Throttle, limits: AdmissionLimits, random: () => number = Math.random) {
     this.#throttle = throttle;
@@ -60,7 +61,23 @@ export class Doorkeeper {
     };
   }
 
-  async #enter(source: string, turnAway: TurnAway, mayWait = true): Promise<Stranger | undefined> {
+  async #enter(source: string, turnAway: TurnAway): Promise<Stranger | undefined> {
+    let mayWait = true;
+    for (;;) {
+      const answer = await this.#inTurn(() => this.#decide(source, turnAway, mayWait));
+      if (!(answer instanceof Wait)) return answer;
+      mayWait = await answer.isOneGone;
+    }
+  }
+
+  /** Between the counting and the taking of a place nobody else may take it: a crowd comes in one moment. */
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(action);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  async #decide(source: string, turnAway: TurnAway, mayWait: boolean): Promise<Stranger | Wait | undefined> {
     const now = {
       total: await this.#throttle.count('unauthenticated', ALL),
       ofSource: await this.#throttle.count('unauthenticated-of-source', source),
@@ -68,7 +85,7 @@ export class Doorkeeper {
     const decision = decideUnauthenticated(now, this.#limits, this.#random());
     if (decision === 'refuse') return undefined;
     if (decision === 'replace') {
-      if (mayWait && (await this.#wait(source))) return this.#enter(source, turnAway, false);
+      if (mayWait && this.#hasRoomInLine(source)) return this.#wait(source);
       if (!this.#sendOneAway(source)) return undefined;
     }
     return this.#take(source, turnAway);
@@ -85,10 +102,11 @@ export class Doorkeeper {
     }
     const strangers = this.#strangers.get(source) ?? new Set();
     this.#strangers.set(source, strangers);
-    const stranger = new Stranger(places, turnAway, () => {
+    const stranger = new Stranger(places, turnAway, (isByItself) => {
       strangers.delete(stranger);
       if (strangers.size === 0) this.#strangers.delete(source);
-      this.#waiting.get(source)?.shift()?.();
+      // The place of one that was sent away is taken already.
+      if (isByItself) this.#waiting.get(source)?.[0]?.end(true);
     });
     strangers.add(stranger);
     return stranger;
@@ -102,46 +120,64 @@ export class Doorkeeper {
     return hit !== undefined;
   }
 
-  /** @returns at once false where as many wait as have a place; else true, when there is a place or the time is over. */
-  #wait(source: string): Promise<boolean> {
+  /** As many wait as have a place. */
+  #hasRoomInLine(source: string): boolean {
+    return (this.#waiting.get(source)?.length ?? 0) < this.#limits.unauthenticatedPerSource;
+  }
+
+  #wait(source: string): Wait {
     const line = this.#waiting.get(source) ?? [];
-    if (line.length >= this.#limits.unauthenticatedPerSource) return Promise.resolve(false);
     this.#waiting.set(source, line);
-    return new Promise((resolve) => {
-      const goOn = () => {
-        clearTimeout(timer);
-        const at = line.indexOf(goOn);
-        if (at !== -1) line.splice(at, 1);
-        if (line.length === 0 && this.#waiting.get(source) === line) this.#waiting.delete(source);
-        resolve(true);
-      };
-      const timer = setTimeout(goOn, PATIENCE_MS).unref();
-      line.push(goOn);
+    const wait = new Wait(() => {
+      line.splice(line.indexOf(wait), 1);
+      if (line.length === 0) this.#waiting.delete(source);
     });
+    line.push(wait);
+    return wait;
+  }
+}
+
+/** Standing in line, for as long as patience lasts. */
+class Wait {
+  /** Whether it ended because a place became free. */
+  readonly isOneGone: Promise<boolean>;
+  readonly end: (isOneGone: boolean) => void;
+
+  constructor(leaveLine: () => void) {
+    let settle: (isOneGone: boolean) => void = () => undefined;
+    this.isOneGone = new Promise((resolve) => (settle = resolve));
+    const timer = setTimeout(() => {
+      this.end(false);
+    }, PATIENCE_MS).unref();
+    this.end = (isOneGone) => {
+      clearTimeout(timer);
+      leaveLine();
+      settle(isOneGone);
+    };
   }
 }
 
 class Stranger {
   readonly #places: readonly Place[];
   readonly #turnAway: TurnAway;
-  readonly #left: () => void;
+  readonly #left: (isByItself: boolean) => void;
   #isHere = true;
 
-  constructor(places: readonly Place[], turnAway: TurnAway, left: () => void) {
+  constructor(places: readonly Place[], turnAway: TurnAway, left: (isByItself: boolean) => void) {
     this.#places = places;
     this.#turnAway = turnAway;
     this.#left = left;
   }
 
-  leave(): void {
+  leave(isByItself = true): void {
     if (!this.#isHere) return;
     this.#isHere = false;
     for (const place of this.#places) void place.leave();
-    this.#left();
+    this.#left(isByItself);
   }
 
   sendAway(): void {
-    this.leave();
+    this.leave(false);
     this.#turnAway('too-many-strangers');
   }
 }
