@@ -32,7 +32,7 @@ export const ADMISSION_SETTINGS = {
   GITMOUTH_UNAUTHENTICATED_PER_SOURCE: [
     whole(1, 100_000),
     '32',
-    'Connections that have not logged in, of one IPv4 address or IPv6 /64; for one more, one of them has to go.',
+    'Connections that have not logged in, of one IPv4 address or IPv6 /64. As many wait a moment; then chance decides who goes.',
   ],
   GITMOUTH_FAILED_LOGINS: [whole(1, 1000), '6', 'Failed log-ins of one connection, after which it ends.'],
   GITMOUTH_KEY_OFFERS: [

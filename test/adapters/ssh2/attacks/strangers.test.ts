@@ -87,3 +87,10 @@ test('more connections than a user may have are refused in words after the log-i
   await until(() => door.inside.observer.ofType('connection-closed').length >= 2, 'a place is given back');
   await door.logIn();
 });
+
+test('sixty-four honest clients of one address that come in one moment are all let in', async () => {
+  door = await AttackGround.open();
+  const clients = await Promise.all(Array.from({ length: 64 }, () => door.logIn({ from: '127.0.0.9' })));
+  for (const client of clients) await client.exec(await client.open());
+  expect(door.inside.observer.ofType('connections-refused')).toEqual([]);
+});
