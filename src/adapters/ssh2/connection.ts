@@ -180,6 +180,7 @@ export class SshConnection {
     client.on('error', (error) => {
       this.#log.brokenOff(error, this.#facts, options.algorithms);
       if (isKeepaliveTimeout(error)) this.#arrival.turnAway('keepalive-timeout');
+      this.#wire.ignoreInput();
       this.#cutSoon();
     });
     this.#wire.gateLogins((proceed) => {

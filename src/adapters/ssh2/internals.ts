@@ -209,12 +209,20 @@ export class Wire {
     this.#attempt(() => {
       this.#sendNow(disconnectMessage(reason, words));
     });
+    this.ignoreInput();
+    this.socket.end();
+  }
+
+  /**
+   * Nothing that comes from now on is looked at. To be called once ssh2 has told of an error: it would read on, and
+   * take a packet whose length it has just refused into a buffer of that length, of up to 2 GiB.
+   */
+  ignoreInput(): void {
     this.#isOver = true;
     this.#protocol._handlers = {};
-    // Read and dropped: bytes left unread would have the kernel reset the connection, and the words with it.
+    // Read and dropped: bytes left unread would have the kernel reset the connection, and the last words with it.
     this.socket.removeAllListeners('data');
     this.socket.resume();
-    this.socket.end();
   }
 
   /** A session by our number of it; undefined when there is none. */

@@ -2,11 +2,10 @@
  * Whatever a client sends, the door stands: nothing is thrown, nothing is left, nothing grows, nobody is let in, and
  * others are served. The seed is printed; GITMOUTH_FUZZ_SEED gives it back.
  */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { figure, mebibytes } from '../../../support/figures.js';
+import { usedBytes } from '../../../support/garbage.js';
 import { conversation, hold } from './conversations.js';
 import { FuzzGround } from './fuzz-ground.js';
 import { INPUTS, LIMIT_MS, SEED } from './plan.js';
@@ -20,19 +19,6 @@ const SESSIONS = 24;
 const RUNS = 25;
 /** What Node and Jest keep by and by; half of a run is 5,000 inputs, of which 1 KiB each would be seen. */
 const SLACK_BYTES = 4 * 1024 ** 2;
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-/** What is in use after a thorough look for what is not. */
-async function usedBytes(): Promise<number> {
-  for (let n = 0; n < 3; n += 1) {
-    collect();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
 
 describe('a server that is sent nonsense', () => {
   let ground: FuzzGround;

@@ -70,10 +70,10 @@ async function converse(client: HostileClient): Promise<void> {
 
 function keepWrites({ socket }: HostileClient, writes: Buffer[]): void {
   const write = socket.write.bind(socket);
-  socket.write = ((bytes: Buffer | string) => {
+  socket.write = (bytes: Buffer | string) => {
     writes.push(Buffer.from(bytes));
     return write(bytes);
-  });
+  };
 }
 
 function keepPayloads(client: HostileClient, payloads: Buffer[]): void {
