@@ -1,8 +1,12 @@
 /** A TCP connection that speaks SSH packets, with a say over every byte of it. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../../contracts/contract.js';
 import { PLAIN, type Opener, type Sealer } from './packets.js';
+
+/** Messages that are handed to the socket at once in a flood. */
+const FLOOD_BATCH = 64;
 
 export interface DialOptions {
   readonly host?: string;
@@ -13,20 +17,23 @@ export interface DialOptions {
 }
 
 export class HostileWire {
-  /** All payloads the server sent, in order, but for those that `onPayload` said no to. */
+  /** All messages of the server that were kept, in order. */
   readonly received: Buffer[] = [];
-  /** The server's identification line, without its end (RFC 4253 4.2). */
-  identification: string | undefined;
+  /** Sees each message first; those it says true to are not kept. */
+  consume: (payload: Buffer) => boolean = () => false;
+  /** The server's line, without its end (RFC 4253 4.2). */
+  serverIdentification: string | undefined;
   isClosed = false;
-  /** Sees each payload; whether it is to be kept. */
-  onPayload: (payload: Buffer) => boolean = () => true;
+  /** Kept, as a closed socket forgets it. */
+  readonly localPort: number | undefined;
   readonly #sequence = { in: 0, out: 0 };
   #sealer: Sealer = PLAIN;
   #opener: Opener = PLAIN;
   #unread: Buffer = Buffer.alloc(0);
   #read = 0;
 
-  private constructor(readonly socket: Socket) {
+  constructor(readonly socket: Socket) {
+    this.localPort = socket.localPort;
     socket.on('data', (chunk) => {
       this.#take(chunk);
     });
@@ -35,13 +42,15 @@ export class HostileWire {
   }
 
   /** Connects, and sends nothing. */
-  static async dial(port: number, options: DialOptions = {}): Promise<HostileWire> {
-    const { host = '127.0.0.1', from, allowHalfOpen = false } = options;
+  static async dial<Wire>(
+    this: new (socket: Socket) => Wire,
+    port: number,
+    { host = '127.0.0.1', from, allowHalfOpen = false }: DialOptions = {},
+  ): Promise<Wire> {
     const source = from === undefined ? {} : { localAddress: from };
     const socket = connect({ host, port, noDelay: true, allowHalfOpen, ...source });
-    const wire = new HostileWire(socket);
     await once(socket, 'connect');
-    return wire;
+    return new this(socket);
   }
 
   /** Sends bytes as they are. */
@@ -54,21 +63,34 @@ export class HostileWire {
     this.raw(Buffer.concat(payloads.map((payload) => this.sealed(payload))));
   }
 
-  /** A packet that is counted as sent, for a test that sends it in its own way. */
+  /** A packet that is counted as sent, for a test that cuts it up. */
   sealed(payload: Buffer): Buffer {
     return this.#sealer.seal(payload, this.#sequence.out++);
   }
 
-  /** From the next packet to the server on. */
-  sealBy(sealer: Sealer, isCountedAnew: boolean): void {
-    this.#sealer = sealer;
-    if (isCountedAnew) this.#sequence.out = 0;
+  /** Sends a message over and over, as fast as the server's socket takes it, until enough was sent or it is closed. */
+  async flood(make: () => Buffer, count = Infinity): Promise<void> {
+    for (let sent = 0; sent < count && !this.isClosed;) {
+      const batch = Array.from({ length: Math.min(FLOOD_BATCH, count - sent) }, make);
+      this.send(...batch);
+      sent += batch.length;
+      await new Promise((resolve) => setImmediate(resolve));
+      while (this.socket.writableNeedDrain && !this.isClosed) await sleep(1);
+    }
   }
 
-  /** From the next packet of the server on. */
-  openBy(opener: Opener, isCountedAnew: boolean): void {
-    this.#opener = opener;
-    if (isCountedAnew) this.#sequence.in = 0;
+  /** Stops reading, so that the server's output stays in its hands. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  /** Reads on and looks at nothing any more: the cheapest way to keep a server busy. */
+  discard(): void {
+    this.socket.removeAllListeners('data').resume();
   }
 
   /** The next message that was not read yet, of one of these types; what comes before it is passed over. */
@@ -82,16 +104,12 @@ export class HostileWire {
     return found;
   }
 
-  /** Reads on and looks at nothing any more: the cheapest way to keep a server busy. */
-  discard(): void {
-    this.socket.removeAllListeners('data').resume();
-  }
-
   /** How many messages of this type came. */
   count(type: number): number {
     return this.received.filter((payload) => payload[0] === type).length;
   }
 
+  /** Resolves when the server has closed the connection. */
   async closed(limitMs?: number): Promise<void> {
     await until(() => this.isClosed, 'the server closes the connection', undefined, limitMs);
   }
@@ -101,15 +119,32 @@ export class HostileWire {
     await until(() => this.isClosed, 'the client is closed');
   }
 
+  /** From the next packet to the server on. */
+  protected sealBy(sealer: Sealer, isCountedAnew: boolean): void {
+    this.#sealer = sealer;
+    if (isCountedAnew) this.#sequence.out = 0;
+  }
+
+  /** From the next packet of the server on. */
+  protected openBy(opener: Opener, isCountedAnew: boolean): void {
+    this.#opener = opener;
+    if (isCountedAnew) this.#sequence.in = 0;
+  }
+
+  /** A message has come. */
+  protected take(payload: Buffer): void {
+    if (!this.consume(payload)) this.received.push(payload);
+  }
+
   #take(chunk: Buffer): void {
     this.#unread = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk]);
-    if (this.identification === undefined) this.#takeIdentification();
-    if (this.identification === undefined) return;
+    if (this.serverIdentification === undefined) this.#takeIdentification();
+    if (this.serverIdentification === undefined) return;
     let packet = this.#opener.open(this.#unread, this.#sequence.in);
     while (packet !== undefined) {
       this.#unread = this.#unread.subarray(packet.end);
       this.#sequence.in += 1;
-      if (this.onPayload(packet.payload)) this.received.push(packet.payload);
+      this.take(packet.payload);
       packet = this.#opener.open(this.#unread, this.#sequence.in);
     }
   }
@@ -117,7 +152,7 @@ export class HostileWire {
   #takeIdentification(): void {
     const end = this.#unread.indexOf('\r\n');
     if (end === -1) return;
-    this.identification = this.#unread.toString('latin1', 0, end);
+    this.serverIdentification = this.#unread.toString('latin1', 0, end);
     this.#unread = this.#unread.subarray(end + 2);
   }
 }

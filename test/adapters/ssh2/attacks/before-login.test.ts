@@ -150,9 +150,11 @@ describe('a stranger that asks and does not read the answers', () => {
   /** As fast as they are answered: more than ten at once would be too many. */
   async function offerAgainAndAgain(client: HostileClient): Promise<void> {
     const offers = Array.from({ length: 8 }, () => offer({ algorithm: 'rsa-sha2-512', blob: GIANT.blob }));
-    while (!client.isClosed) {
+    const server = door.serverSide(client);
+    while (!server.closed) {
+      const due = server.bytesWritten + offers.length * GIANT.blob.length;
       client.send(...offers);
-      await sleep(2);
+      while (server.bytesWritten < due && !server.closed) await sleep(1);
     }
   }
 

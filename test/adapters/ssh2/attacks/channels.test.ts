@@ -6,6 +6,7 @@ import { until } from '../../../contracts/contract.js';
 import type { HostileClient } from '../../../support/hostile/client.js';
 import { channelRequest, MESSAGE, message, openSession, Reader, string, uint32 } from '../../../support/ssh-bytes.js';
 import { AttackGround, expectTurnedAway, MEBIBYTE, REASON } from './attack-ground.js';
+import { Transfer } from './transfer.js';
 
 const HUGE_WINDOW = 0xffff_ffff;
 const SMALLEST_PACKET_BYTES = 256;
@@ -28,15 +29,6 @@ function latest(): ClientChannel {
   const request = door.inside.gateway.requests.findLast(({ caller }) => caller.user.name === 'mallory');
   if (request === undefined) throw new Error('no request of the attacker');
   return request.channel;
-}
-
-/** Writes for ever, as fast as it is let. */
-async function flood({ stdout }: ClientChannel): Promise<void> {
-  const chunk = Buffer.alloc(64 * 1024, 'x');
-  for (;;) {
-    const failed = await new Promise((resolve) => stdout.write(chunk, resolve));
-    if (failed) return;
-  }
 }
 
 /** Tries to open a session. @returns the reason and words of the refusal, or the server's number and grant. */
@@ -76,7 +68,7 @@ describe('a channel of tiny packets', () => {
     // Attack (weakness 2): the same with a maximum of 1 byte, so that every byte becomes a packet, and 4 GiB of window.
     // Bare ssh2: an honest ls-remote took 6.7 to 9.3 s. gitmouth takes no less than 256, and one channel's writing
     // yields to everybody else's.
-    door.command = async ({ channel }) => void flood(channel);
+    door.command = async ({ channel }) => void Transfer.begin(channel);
     client.consume = (payload) => payload[0] === MESSAGE.CHANNEL_DATA;
     for (let mine = 0; mine < SESSIONS; mine++) {
       const { theirs } = await open(mine, { packetSize: SMALLEST_PACKET_BYTES, window: HUGE_WINDOW });

@@ -7,6 +7,7 @@ import type { HostileClient } from '../../../support/hostile/client.js';
 import { kexInit } from '../../../support/hostile/key-exchange.js';
 import { MESSAGE, message, string, uint32 } from '../../../support/ssh-bytes.js';
 import { AttackGround, expectTurnedAway, MEBIBYTE, REASON } from './attack-ground.js';
+import { Transfer } from './transfer.js';
 
 const KEY_EXCHANGE_MS = 1_500;
 const HUGE_WINDOW = 0xffff_ffff;
@@ -22,12 +23,8 @@ describe('a key exchange that is left hanging', () => {
   // `keyExchangeMs`.
   test('in the middle of a clone ends the connection', async () => {
     door = await AttackGround.open({ keyExchangeMs: KEY_EXCHANGE_MS });
-    let isFreed = false;
-    door.command = async ({ channel }) => {
-      const chunk = randomBytes(64 * 1024);
-      const write = () => void channel.stdout.write(chunk, (error) => (error ? (isFreed = true) : write()));
-      write();
-    };
+    const transfers: Transfer[] = [];
+    door.command = async ({ channel }) => void transfers.push(Transfer.begin(channel));
     const client = await door.logIn();
     client.consume = (payload) => payload[0] === MESSAGE.CHANNEL_DATA;
     await client.exec(await client.open(0, { window: HUGE_WINDOW }));
@@ -37,7 +34,7 @@ describe('a key exchange that is left hanging', () => {
     await door.expectHonestServed();
     await expectTurnedAway(client, REASON.KEY_EXCHANGE_FAILED, 'key-exchange-timeout');
     expect(performance.now() - since).toBeGreaterThan(KEY_EXCHANGE_MS - 50);
-    await until(() => isFreed, 'the writer is freed');
+    await until(() => transfers[0]?.isFreed === true, 'the writer is freed');
   });
 
   test('before the log-in ends the connection', async () => {

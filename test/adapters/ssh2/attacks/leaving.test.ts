@@ -4,35 +4,25 @@
  * contract and in test/e2e/aborts.test.ts; that a killed command is no success (16) in ../channel.test.ts ("the end of
  * a command is told"), the bridge's tests and test/e2e/aborts.test.ts.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { ClientChannel } from '../../../../src/ports/client-channel.js';
 import { until } from '../../../contracts/contract.js';
 import type { HostileClient } from '../../../support/hostile/client.js';
 import { MESSAGE, message, Reader, uint32 } from '../../../support/ssh-bytes.js';
 import { AttackGround } from './attack-ground.js';
+import { Transfer } from './transfer.js';
 
 const CLIENTS = 20;
 const HUGE_WINDOW = 0xffff_ffff;
 
 let door: AttackGround;
-let blocked: Set<ClientChannel>;
-let freed: number;
+let transfers: Transfer[];
 
 beforeEach(async () => {
   door = await AttackGround.open();
-  blocked = new Set();
-  freed = 0;
+  transfers = [];
   // A git that never looks up from its output: it learns that its client has left by its write, or not at all.
-  door.command = async ({ channel }) => {
-    const chunk = Buffer.alloc(64 * 1024, 'x');
-    for (;;) {
-      blocked.add(channel);
-      const failed = await new Promise((resolve) => channel.stdout.write(chunk, resolve));
-      blocked.delete(channel);
-      if (failed) break;
-    }
-    freed += 1;
-  };
+  door.command = async ({ channel }) => void transfers.push(Transfer.begin(channel));
 });
 
 afterEach(() => door.close());
@@ -47,8 +37,16 @@ async function stalledClients(window: number) {
     client.pause();
     stalled.push({ client, theirs });
   }
-  await until(() => blocked.size === CLIENTS, 'every git is stalled');
+  await until(areAllStalled, 'every git is stalled');
   return stalled;
+}
+
+/** Nothing has been taken of any of them for a while. */
+async function areAllStalled(): Promise<boolean> {
+  const sent = () => transfers.map((transfer) => transfer.sent).join();
+  const before = sent();
+  await sleep(100);
+  return sent() === before && transfers.every(({ isBlocked }) => isBlocked);
 }
 
 test.each([
@@ -66,7 +64,7 @@ test.each([
 ])('clients that %s while git waits for them leave nothing that waits on', async (_how, window, leave) => {
   for (const stalled of await stalledClients(window)) leave(stalled);
   await door.expectHonestServed();
-  await until(() => freed === CLIENTS, 'every git is freed');
+  await until(() => transfers.every(({ isFreed }) => isFreed), 'every git is freed');
 });
 
 type Stalled = Awaited<ReturnType<typeof stalledClients>>[number];

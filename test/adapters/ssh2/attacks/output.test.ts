@@ -6,6 +6,7 @@ import { until } from '../../../contracts/contract.js';
 import { HostileClient } from '../../../support/hostile/client.js';
 import { channelRequest, MESSAGE, openSession, string } from '../../../support/ssh-bytes.js';
 import { AttackGround, MEBIBYTE } from './attack-ground.js';
+import { Transfer } from './transfer.js';
 
 const HUGE_WINDOW = 0xffff_ffff;
 const UNREAD_MS = 2_000;
@@ -18,30 +19,11 @@ let door: AttackGround;
 
 afterEach(() => door.close());
 
-interface Transfer {
-  readonly channel: ClientChannel;
-  /** Bytes that were taken from the writer. */
-  sent: number;
-}
-
-/** Everything that attackers ask for is a repository without end. */
-function serveForEver(): readonly Transfer[] {
+/** Everything that attackers ask for is a huge repository. */
+function serveHuge(): readonly Transfer[] {
   const transfers: Transfer[] = [];
-  door.command = async ({ channel }) => {
-    const transfer = { channel, sent: 0 };
-    transfers.push(transfer);
-    void write(transfer);
-  };
+  door.command = async ({ channel }) => void transfers.push(Transfer.begin(channel));
   return transfers;
-}
-
-async function write(transfer: Transfer): Promise<void> {
-  const chunk = Buffer.alloc(64 * 1024, 'x');
-  for (;;) {
-    const failed = await new Promise((resolve) => transfer.channel.stdout.write(chunk, resolve));
-    if (failed) return;
-    transfer.sent += chunk.length;
-  }
 }
 
 describe('a client that takes nothing of its clone', () => {
@@ -54,7 +36,7 @@ describe('a client that takes nothing of its clone', () => {
     // log-in. Bare ssh2 ignores what the socket says about being full: 80 MB more in a second per reader, the whole
     // pack. gitmouth stops reading git at 256 KiB, and cuts a client that takes nothing for `unreadMs`. How little is
     // held over a long transfer is measured in ../backpressure.test.ts.
-    const transfers = serveForEver();
+    const transfers = serveHuge();
     const clients = await Promise.all(Array.from({ length: 5 }, () => door.logIn()));
     for (const client of clients) {
       await client.exec(await client.open(0, { window: HUGE_WINDOW }));
@@ -68,7 +50,7 @@ describe('a client that takes nothing of its clone', () => {
   });
 
   test('is told from one that reads slowly, which is served to its end', async () => {
-    const transfers = serveForEver();
+    const transfers = serveHuge();
     const client = await door.logIn();
     client.consume = (payload) => payload[0] === MESSAGE.CHANNEL_DATA;
     await client.exec(await client.open(0, { window: HUGE_WINDOW }));
