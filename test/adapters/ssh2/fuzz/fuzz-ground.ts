@@ -9,12 +9,15 @@ import { MemoryThrottle } from '../../../../src/adapters/memory/index.js';
 import { DEFAULT_ADMISSION_LIMITS } from '../../../../src/domain/admission-policy.js';
 import type { DomainEvent } from '../../../../src/domain/events.js';
 import { until, within } from '../../../contracts/contract.js';
+import { usedBytes } from '../../../support/garbage.js';
 import type { HostileClient } from '../../../support/hostile/client.js';
 import { makePair, openGround, type Ground, type Request } from '../ground.js';
 
 const MANY = 1_000_000;
 const POUR_BYTES = 1024 ** 2;
 const LIMIT_MS = 20_000;
+/** By all that is under way at once: a length is not to be believed before what it counts has come. */
+const MOST_USED_BYTES = 512 * 1024 ** 2;
 
 /** Nothing that would end a connection before its input is through, or make a run of many inputs slow. */
 const LIMITS = {
@@ -90,11 +93,20 @@ export class FuzzGround {
     const isTaken = () => client.isClosed || this.#serverSide(client)?.bytesRead === client.socket.bytesWritten;
     if (!isTaken()) await until(isTaken, 'the server reads what it was sent', undefined, LIMIT_MS);
     await new Promise((resolve) => setImmediate(resolve));
+    if (process.memoryUsage().arrayBuffers < MOST_USED_BYTES) return;
+    const used = await usedBytes();
+    if (used > MOST_USED_BYTES) throw new Error(`${used} bytes are taken for what was sent`);
   }
 
-  /** Resolves once nothing is left of any hostile client. Rejects for whatever the server may not do. */
-  async expectWell(): Promise<void> {
+  /** Has all do their part; rejects when all have, and no connection is left, with the first rejection. */
+  async together<T>(parts: readonly Promise<T>[]): Promise<readonly T[]> {
+    await Promise.allSettled(parts);
     await until(() => this.#sockets.size === 0, 'all connections are closed', undefined, LIMIT_MS);
+    return Promise.all(parts);
+  }
+
+  /** Rejects for what is left of any hostile client, and for whatever the server may not do. */
+  async expectWell(): Promise<void> {
     await until(() => this.#running === 0, 'all commands have ended', undefined, LIMIT_MS);
     const held = async () => [
       this.#ground.gateway.registry.connections().length,

@@ -41,7 +41,7 @@ describe('a server that is sent nonsense', () => {
     let inputs = 0;
     let half: number | undefined;
     const property = fc.asyncProperty(some, async (all) => {
-      const counts = await Promise.all(all.map(attempt));
+      const counts = await ground.together(all.map(attempt));
       await ground.expectWell();
       inputs += counts.reduce((sum, count) => sum + count, 0);
     });
