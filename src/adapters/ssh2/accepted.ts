@@ -1,16 +1,21 @@
 import type { Socket } from 'node:net';
 import type { AdmissionLimits } from '../../domain/admission-policy.js';
+import { sourceOf } from '../../domain/address.js';
 import type { TurnedAway } from '../../domain/words/turned-away.js';
 import type { Arrival, SshConnection } from './connection.js';
 import type { Admission } from './guard/doorkeeper.js';
 import { farewell } from './guard/farewell.js';
 import { Identification } from './guard/identification.js';
+import type { Turnstile } from './guard/turnstile.js';
 
 /** A TCP connection from its acceptance on, with the deadlines that no traffic prolongs. */
 export class Accepted implements Arrival {
   readonly id: string;
   readonly socket: Socket;
+  readonly #source: string;
+  readonly #turnstile: Turnstile;
   readonly #timers: NodeJS.Timeout[] = [];
+  #hasLoggedIn = false;
   /** The SSH connection, once the client's identification line has come. */
   connection: SshConnection | undefined;
   admission: Admission | undefined;
@@ -21,9 +26,11 @@ export class Accepted implements Arrival {
     this.turnAway('bad-identification');
   });
 
-  constructor(id: string, socket: Socket, identification: string) {
+  constructor(id: string, address: string, socket: Socket, turnstile: Turnstile, identification: string) {
     this.id = id;
     this.socket = socket;
+    this.#source = sourceOf(address);
+    this.#turnstile = turnstile;
     this.unsentIdentification = identification;
     // Until ssh2 listens: a reset is the client's leaving, which `close` tells of.
     socket.on('error', () => undefined);
@@ -44,11 +51,26 @@ export class Accepted implements Arrival {
     });
   }
 
-  /** What has come from the client; what it answers, ssh2 may see. */
-  readonly read = (bytes: Buffer): Buffer | undefined =>
-    this.turnedAway === undefined ? this.#identification.take(bytes) : undefined;
+  /** What has come from the client is for ssh2 once the first line is known, and as long as it is a stranger's, in turns. */
+  readonly read = (bytes: Buffer, handOn: (bytes: Buffer) => void): void => {
+    if (this.turnedAway !== undefined) return;
+    const passed = this.#identification.take(bytes);
+    if (passed === undefined) return;
+    if (this.#hasLoggedIn) {
+      handOn(passed);
+      return;
+    }
+    // Nothing more of it is read until this was handled, so that pieces stay in order and do not pile up.
+    this.socket.pause();
+    this.#turnstile.pass(this.#source, () => {
+      if (this.socket.destroyed || this.turnedAway !== undefined) return;
+      this.socket.resume();
+      handOn(passed);
+    });
+  };
 
   loggedIn(): void {
+    this.#hasLoggedIn = true;
     this.#clearTimers();
     this.admission?.loggedIn();
   }

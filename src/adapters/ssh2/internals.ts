@@ -478,16 +478,19 @@ export function socketOf(client: Ssh2Connection): Socket {
 
 /**
  * Hands an accepted socket to ssh2's server.
- * @param before has what comes from the client first, and says what ssh2 is to see of it.
+ * @param before has what comes from the client first, and lets ssh2 see of it what it hands on, at once or later.
  */
-export function injectSocket(server: ssh2.Server, socket: Socket, before: (bytes: Buffer) => Buffer | undefined): void {
+export function injectSocket(
+  server: ssh2.Server,
+  socket: Socket,
+  before: (bytes: Buffer, handOn: (bytes: Buffer) => void) => void,
+): void {
   type On = (event: string, listener: (bytes: Buffer) => void) => Socket;
   const on = socket.on.bind(socket) as On;
   const filtered =
     (read: (bytes: Buffer) => void) =>
     (bytes: Buffer): void => {
-      const passed = before(bytes);
-      if (passed !== undefined) read(passed);
+      before(bytes, read);
     };
   // ssh2 reads by this one listener, which it puts on when its cryptography is ready.
   const filtering: On = (event, listener) => on(event, event === 'data' ? filtered(listener) : listener);

@@ -14,6 +14,7 @@ import type { HostKey } from './host-keys.js';
 import { Accepted } from './accepted.js';
 import { Doorkeeper } from './guard/doorkeeper.js';
 import { Refusals } from './guard/refusals.js';
+import { Turnstile } from './guard/turnstile.js';
 import { injectSocket, socketOf } from './internals.js';
 import { checkInternals } from './self-check.js';
 
@@ -40,6 +41,7 @@ export class SshServer {
   readonly #accepted = new Map<Socket, Accepted>();
   readonly #doorkeeper: Doorkeeper;
   readonly #refusals: Refusals;
+  readonly #turnstile = new Turnstile();
 
   /** @throws Error when the installed ssh2 is not the one this adapter fits. */
   constructor(options: SshServerOptions) {
@@ -128,7 +130,7 @@ export class SshServer {
       return;
     }
     const address = plainAddress(remoteAddress);
-    const accepted = new Accepted(newConnectionId(), socket, `SSH-2.0-${SOFTWARE}\r\n`);
+    const accepted = new Accepted(newConnectionId(), address, socket, this.#turnstile, `SSH-2.0-${SOFTWARE}\r\n`);
     const since = clock.now();
     this.#accepted.set(socket, accepted);
     socket.once('close', () => this.#accepted.delete(socket));
