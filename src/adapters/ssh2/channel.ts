@@ -120,9 +120,12 @@ class Input extends PassThrough {
   }
 
   override read(size?: number): unknown {
-    const tell = this.#onFirstRead;
-    this.#onFirstRead = undefined;
-    tell?.();
+    // Node itself reads 0 bytes, to have more come in, whether anybody is there or not.
+    if (size !== 0) {
+      const tell = this.#onFirstRead;
+      this.#onFirstRead = undefined;
+      tell?.();
+    }
     return super.read(size);
   }
 }

@@ -93,6 +93,7 @@ describe('a thousand connections on which nothing happens', () => {
     const now = await door.usage();
     const held = now.heldBytes - before.heldBytes;
     figure('after a thousand silent connections have left', `${(held / KIB).toFixed(0)} KiB more than before them`);
-    expect(held).toBeLessThan(4 * KIB ** 2);
+    // Code that was compiled meanwhile, tables that have grown once: some KiB each would be a leak.
+    expect(held).toBeLessThan(8 * KIB ** 2);
   });
 });
