@@ -8,14 +8,12 @@ export interface OfferedAlgorithms extends Algorithms {
   readonly serverHostKey: HostKeyAlgorithm[];
 }
 
-/** Nothing with SHA-1, CBC, NIST curves for the key exchange or a MAC that is not encrypt-then-MAC. */
+/**
+ * Nothing with SHA-1, CBC, NIST curves for the key exchange or a MAC that is not encrypt-then-MAC; nor group18, one
+ * exchange of which, for a stranger's made-up number, takes the server seven times as long as one of group16.
+ */
 const MODERN: OfferedAlgorithms = {
-  kex: [
-    'curve25519-sha256',
-    'curve25519-sha256@libssh.org',
-    'diffie-hellman-group16-sha512',
-    'diffie-hellman-group18-sha512',
-  ],
+  kex: ['curve25519-sha256', 'curve25519-sha256@libssh.org', 'diffie-hellman-group16-sha512'],
   serverHostKey: ['ssh-ed25519', 'rsa-sha2-512', 'rsa-sha2-256'],
   cipher: [
     'aes128-gcm@openssh.com',
@@ -43,7 +41,6 @@ const COMPATIBLE: OfferedAlgorithms = {
     'curve25519-sha256',
     'curve25519-sha256@libssh.org',
     'diffie-hellman-group16-sha512',
-    'diffie-hellman-group18-sha512',
     'ecdh-sha2-nistp256',
     'ecdh-sha2-nistp384',
     'ecdh-sha2-nistp521',

@@ -76,7 +76,7 @@ describe('what is advertised', () => {
     }).toEqual({
       kex:
         'curve25519-sha256,curve25519-sha256@libssh.org,diffie-hellman-group16-sha512,' +
-        'diffie-hellman-group18-sha512,kex-strict-s-v00@openssh.com',
+        'kex-strict-s-v00@openssh.com',
       hostKey: 'ssh-ed25519,rsa-sha2-512,rsa-sha2-256',
       cipher:
         'aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr',
