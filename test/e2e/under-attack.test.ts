@@ -5,6 +5,8 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { pairOf, type Pair } from '../adapters/ssh2/ground.js';
 import { Door, execute, until, type Person } from '../support/door.js';
 import { HostileClient } from '../support/hostile/client.js';
+import { kexInit } from '../support/hostile/key-exchange.js';
+import { HostileWire } from '../support/hostile/wire.js';
 import { needs } from '../support/programs.js';
 import { MESSAGE, message, openSession, Reader, string, uint32 } from '../support/ssh-bytes.js';
 
@@ -135,6 +137,44 @@ describe('while the door is attacked', () => {
       TOLD_LIMIT_MS,
       () => 'nobody was turned away',
     );
+  });
+
+  test('by strangers who have it compute key exchanges all the time, and compute nothing themselves', async () => {
+    // Attack (CVE-2002-20001, "D(HE)at"): begin the costliest key exchange on offer and send any number as the public
+    // value: a few hundred bytes from the stranger, milliseconds of the server, in which Node does nothing else. Bare
+    // ssh2 computes all that have come before it looks at anybody else. gitmouth handles one piece of a stranger's in
+    // each turn of the event loop, source after source, and leaves out group18, which costs seven times as much.
+    const KEXDH_REPLY = 31;
+    const number = Buffer.concat([Buffer.from([0x7f]), randomBytes(511)]);
+    let isOver = false;
+    let computed = 0;
+    const knock = async () => {
+      while (!isOver) {
+        const wire = await HostileWire.dial(door.port);
+        const isAnswered = new Promise<void>((resolve) => {
+          wire.socket.once('close', resolve);
+          wire.consume = ([type]) => {
+            if (type !== KEXDH_REPLY) return false;
+            computed += 1;
+            resolve();
+            return true;
+          };
+        });
+        wire.raw('SSH-2.0-hostile\r\n');
+        const offer = kexInit({ kex: ['diffie-hellman-group16-sha512'] });
+        wire.send(offer, message(MESSAGE.KEX_ECDH_INIT, string(number)));
+        await isAnswered;
+        wire.socket.destroy();
+      }
+    };
+    const knocking = Array.from({ length: 30 }, knock);
+    try {
+      await expectListed();
+    } finally {
+      isOver = true;
+      await Promise.all(knocking);
+    }
+    expect(computed).toBeGreaterThan(100);
   });
 });
 
