@@ -88,9 +88,13 @@ export class FuzzGround {
     return !client.isClosed && this.#serverSide(client)?.writable === true;
   }
 
-  /** Resolves once the server has read all that a client has sent, or let go of it. */
+  /** Resolves once the server has read and handled all that a client has sent, or let go of it. */
   async hasTaken(client: HostileClient): Promise<void> {
-    const isTaken = () => client.isClosed || this.#serverSide(client)?.bytesRead === client.socket.bytesWritten;
+    const isTaken = () => {
+      const socket = this.#serverSide(client);
+      // A stranger's connection is paused until its turn has come.
+      return client.isClosed || (socket?.bytesRead === client.socket.bytesWritten && !socket.isPaused());
+    };
     if (!isTaken()) await until(isTaken, 'the server reads what it was sent', undefined, LIMIT_MS);
     await new Promise((resolve) => setImmediate(resolve));
     if (process.memoryUsage().arrayBuffers < MOST_USED_BYTES) return;
