@@ -42,5 +42,6 @@ export default {
     project('support', 'support', { testTimeout: 180 * SECOND_MS }),
     project('architecture', 'architecture', { testTimeout: 180 * SECOND_MS }),
     project('e2e', 'e2e', { testTimeout: 180 * SECOND_MS }),
+    project('clients', 'clients', { testTimeout: 180 * SECOND_MS }),
   ],
 };

@@ -31,6 +31,27 @@ const PROGRAMS = {
   perl: answering('perl'),
   python3: answering('python3'),
   sqlite3: answering('sqlite3'),
+  'ssh-audit': answering('ssh-audit', '--help'),
+  plink: { package: 'putty-tools', probe: ['sh', '-c', 'plink -V && puttygen --version'] },
+  dbclient: { package: 'dropbear-bin', probe: ['sh', '-c', 'dbclient -V && command -v dropbearconvert'] },
+  // Debian's own Python, whatever else is on the PATH: its packages are installed for that one.
+  dulwich: {
+    package: 'python3-paramiko and python3-dulwich',
+    probe: ['/usr/bin/python3', '-c', 'import paramiko, dulwich'],
+  },
+  pygit2: { package: 'python3-pygit2', probe: ['/usr/bin/python3', '-c', 'import pygit2'] },
+  jgit: {
+    package: 'libjgit-java, libjsch-java, libslf4j-java and default-jdk-headless',
+    probe: [
+      'sh',
+      '-c',
+      'cd /usr/share/java && ls org.eclipse.jgit.jar jsch.jar slf4j-nop.jar && java -version && javac -version',
+    ],
+  },
+  'go-ssh': {
+    package: 'golang-go and golang-golang-x-crypto-dev',
+    probe: ['sh', '-c', 'go version && ls /usr/share/gocode/src/golang.org/x/crypto/ssh'],
+  },
 } as const satisfies Record<string, Program>;
 
 export type ProgramName = keyof typeof PROGRAMS;

@@ -31,9 +31,9 @@ const MODERN: OfferedAlgorithms = {
 /**
  * Also what old but living clients need, each behind what is better. Nothing of it is broken; SHA-1 stays out.
  *
- * JSch 0.1.x (old Eclipse and Jenkins) has no key exchange without SHA-1 but those over NIST curves, and no host key but
- * ECDSA that is not signed with SHA-1. libssh2 before 1.9 has group14 alone. Neither has an encrypt-then-MAC MAC, nor has
- * libssh2 before 1.11; over CTR ciphers the plain SHA-2 MACs have no known attack (RFC 4344, RFC 6668).
+ * JSch 0.1.x (old Eclipse and Jenkins) shares no key exchange without SHA-1 but those over NIST curves, and no host key
+ * but ECDSA. Clients that know no elliptic curve (small builds of dropbear) share group14. Neither JSch nor libssh2
+ * before 1.11 has an encrypt-then-MAC MAC; over CTR ciphers the plain SHA-2 MACs have no known attack.
  */
 const COMPATIBLE: OfferedAlgorithms = {
   ...MODERN,
