@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { until } from '../../../contracts/contract.js';
 import { OFFER, readKexInit, type Offer } from '../../../support/hostile/key-exchange.js';
 import { MESSAGE, message, Reader, string } from '../../../support/ssh-bytes.js';
-import { AttackGround, MEBIBYTE, REASON } from './attack-ground.js';
+import { AttackGround, expectTurnedAway, MEBIBYTE, REASON } from './attack-ground.js';
 
 let door: AttackGround;
 
@@ -93,9 +93,8 @@ test('what a stranger compressed is not inflated', async () => {
   client.isDeafToKeyExchange = false;
   client.beginKeyExchange({ compression: ['zlib', 'none'] });
   await client.goOnExchangingKeys();
-  const before = process.memoryUsage().arrayBuffers;
   client.send(bomb);
-  await client.closed();
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * MEBIBYTE);
+  // Taken as it is, it is a message of the number that zlib streams begin with; inflated it would be one to be ignored.
+  await expectTurnedAway(client, REASON.PROTOCOL_ERROR, 'message-before-login');
   await door.expectHonestServed();
 });
