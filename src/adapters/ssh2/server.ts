@@ -143,7 +143,7 @@ export class SshServer {
       accepted.turnAway(admission);
       return;
     }
-    if (socket.destroyed) {
+    if (socket.destroyed || accepted.turnedAway !== undefined) {
       admission.leave();
       return;
     }
