@@ -139,6 +139,23 @@ describe('while the door is attacked', () => {
     );
   });
 
+  test('by a user who asks for something all the time, over thirty connections', async () => {
+    // Attack: requests of some fifty bytes that each want an answer, as fast as they are answered, and the answers are
+    // read. Bare ssh2 handles all that have come, thousands on each connection, before it looks at anybody else: an
+    // honest ls-remote took ten seconds. gitmouth handles one piece in each turn of the event loop, user after user.
+    const flooding = await Promise.all(
+      Array.from({ length: 30 }, () => kept(HostileClient.logIn(door.port, malloryKey))),
+    );
+    for (const client of flooding) {
+      client.discard();
+      void client.flood(() => HostileClient.globalRequest());
+    }
+    const answered = () => flooding.reduce((sum, { socket }) => sum + socket.bytesRead, 0);
+    const before = answered();
+    await expectListed();
+    expect(answered() - before).toBeGreaterThan(64 * 1024);
+  });
+
   test('by strangers who have it compute key exchanges all the time, and compute nothing themselves', async () => {
     // Attack (CVE-2002-20001, "D(HE)at"): begin the costliest key exchange on offer and send any number as the public
     // value: a few hundred bytes from the stranger, milliseconds of the server, in which Node does nothing else. Bare

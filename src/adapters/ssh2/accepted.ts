@@ -8,14 +8,19 @@ import { farewell } from './guard/farewell.js';
 import { Identification } from './guard/identification.js';
 import type { Turnstile } from './guard/turnstile.js';
 
+/** Strangers have their turns by source, users by name. */
+export interface Turnstiles {
+  readonly strangers: Turnstile;
+  readonly users: Turnstile;
+}
+
 /** A TCP connection from its acceptance on, with the deadlines that no traffic prolongs. */
 export class Accepted implements Arrival {
   readonly id: string;
   readonly socket: Socket;
   readonly #source: string;
-  readonly #turnstile: Turnstile;
+  readonly #turnstiles: Turnstiles;
   readonly #timers: NodeJS.Timeout[] = [];
-  #hasLoggedIn = false;
   /** The SSH connection, once the client's identification line has come. */
   connection: SshConnection | undefined;
   admission: Admission | undefined;
@@ -26,11 +31,11 @@ export class Accepted implements Arrival {
     this.turnAway('bad-identification');
   });
 
-  constructor(id: string, address: string, socket: Socket, turnstile: Turnstile, identification: string) {
+  constructor(id: string, address: string, socket: Socket, turnstiles: Turnstiles, identification: string) {
     this.id = id;
     this.socket = socket;
     this.#source = sourceOf(address);
-    this.#turnstile = turnstile;
+    this.#turnstiles = turnstiles;
     this.unsentIdentification = identification;
     // Until ssh2 listens: a reset is the client's leaving, which `close` tells of.
     socket.on('error', () => undefined);
@@ -51,26 +56,26 @@ export class Accepted implements Arrival {
     });
   }
 
-  /** What has come from the client is for ssh2 once the first line is known, and as long as it is a stranger's, in turns. */
+  /** What has come from the client is for ssh2 once the first line is known, and when it is this client's turn. */
   readonly read = (bytes: Buffer, handOn: (bytes: Buffer) => void): void => {
     if (this.turnedAway !== undefined) return;
     const passed = this.#identification.take(bytes);
     if (passed === undefined) return;
-    if (this.#hasLoggedIn) {
-      handOn(passed);
-      return;
-    }
+    const handle = () => {
+      if (!this.socket.destroyed && this.turnedAway === undefined) handOn(passed);
+    };
+    const user = this.connection?.user;
+    const turnstile = user === undefined ? this.#turnstiles.strangers : this.#turnstiles.users;
+    if (turnstile.passNow(handle)) return;
     // Nothing more of it is read until this was handled, so that pieces stay in order and do not pile up.
     this.socket.pause();
-    this.#turnstile.pass(this.#source, () => {
-      if (this.socket.destroyed || this.turnedAway !== undefined) return;
+    turnstile.waitToPass(user ?? this.#source, () => {
       this.socket.resume();
-      handOn(passed);
+      handle();
     });
   };
 
   loggedIn(): void {
-    this.#hasLoggedIn = true;
     this.#clearTimers();
     this.admission?.loggedIn();
   }

@@ -11,7 +11,7 @@ import type { Throttle } from '../../ports/throttle.js';
 import { ALGORITHMS } from './algorithms.js';
 import { SshConnection } from './connection.js';
 import type { HostKey } from './host-keys.js';
-import { Accepted } from './accepted.js';
+import { Accepted, type Turnstiles } from './accepted.js';
 import { Doorkeeper } from './guard/doorkeeper.js';
 import { Refusals } from './guard/refusals.js';
 import { Turnstile } from './guard/turnstile.js';
@@ -41,7 +41,10 @@ export class SshServer {
   readonly #accepted = new Map<Socket, Accepted>();
   readonly #doorkeeper: Doorkeeper;
   readonly #refusals: Refusals;
-  readonly #turnstile = new Turnstile();
+  readonly #turnstiles: Turnstiles = {
+    strangers: new Turnstile({ hasRests: true }),
+    users: new Turnstile({ hasRests: false }),
+  };
 
   /** @throws Error when the installed ssh2 is not the one this adapter fits. */
   constructor(options: SshServerOptions) {
@@ -130,7 +133,7 @@ export class SshServer {
       return;
     }
     const address = plainAddress(remoteAddress);
-    const accepted = new Accepted(newConnectionId(), address, socket, this.#turnstile, `SSH-2.0-${SOFTWARE}\r\n`);
+    const accepted = new Accepted(newConnectionId(), address, socket, this.#turnstiles, `SSH-2.0-${SOFTWARE}\r\n`);
     const since = clock.now();
     this.#accepted.set(socket, accepted);
     socket.once('close', () => this.#accepted.delete(socket));

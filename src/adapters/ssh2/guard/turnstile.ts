@@ -1,27 +1,36 @@
-/** A piece that took longer is followed by a rest as long as it took, in which everybody else has the processor. */
+/** A stranger's piece that took longer is followed by a rest as long as it took, in which the processor is everybody's. */
 const CHEAP_MS = 1;
 
 /**
- * Strangers in turns: what connections send that have not logged in is handled one piece in each turn of the event
- * loop, source after source.
+ * Clients in turns: of what they send one piece (what one read of a socket gave) is handled in each turn of the event
+ * loop, party after party.
  *
  * A key exchange costs a stranger nothing but a made-up number, and the server milliseconds in which it does nothing
- * else (CVE-2002-20001). So many of them in one turn would hold up everybody; like this they hold up each other, and
- * somebody at another address waits for one piece of theirs at a time.
+ * else (CVE-2002-20001); a user's piece may hold a thousand requests. So many of them in one turn would hold up everybody;
+ * like this they hold up each other, and somebody else waits for one piece of theirs at a time.
  */
 export class Turnstile {
-  /** By source, in the order in which they have their turns. */
+  readonly #hasRests: boolean;
+  /** By party, in the order in which they have their turns. */
   readonly #waiting = new Map<string, (() => void)[]>();
   #isTaken = false;
 
-  /** Has a piece handled: at once when nobody else's was in this turn, else when its own turn comes. */
-  pass(source: string, handle: () => void): void {
-    if (!this.#isTaken) {
-      this.#take(handle);
-      return;
-    }
-    const line = this.#waiting.get(source) ?? [];
-    this.#waiting.set(source, line);
+  /** @param hasRests whether what took long is followed by a rest: for those who have no right to the processor yet. */
+  constructor({ hasRests }: { readonly hasRests: boolean }) {
+    this.#hasRests = hasRests;
+  }
+
+  /** Has a piece handled at once, if nobody's was in this turn. @returns whether it was. */
+  passNow(handle: () => void): boolean {
+    if (this.#isTaken) return false;
+    this.#take(handle);
+    return true;
+  }
+
+  /** Has a piece handled when its turn comes. */
+  waitToPass(party: string, handle: () => void): void {
+    const line = this.#waiting.get(party) ?? [];
+    this.#waiting.set(party, line);
     line.push(handle);
   }
 
@@ -35,8 +44,8 @@ export class Turnstile {
       const next = () => {
         this.#next();
       };
-      if (tookMs < CHEAP_MS) setImmediate(next);
-      else setTimeout(next, tookMs);
+      if (this.#hasRests && tookMs > CHEAP_MS) setTimeout(next, tookMs);
+      else setImmediate(next);
     }
   }
 
@@ -46,11 +55,11 @@ export class Turnstile {
       this.#isTaken = false;
       return;
     }
-    const [source, line] = first;
-    this.#waiting.delete(source);
+    const [party, line] = first;
+    this.#waiting.delete(party);
     const handle = line.shift();
     // Behind all others, for its next piece.
-    if (line.length > 0) this.#waiting.set(source, line);
+    if (line.length > 0) this.#waiting.set(party, line);
     if (handle !== undefined) this.#take(handle);
   }
 }
