@@ -6,7 +6,7 @@ import { Door, until } from './door.js';
 import { descendantsOf, descriptorsOf, residentBytes } from './machine.js';
 
 const PROBE = pathToFileURL(join(import.meta.dirname, 'memory-probe.mjs')).href;
-const ANSWER_LIMIT_MS = 20_000;
+const ANSWER_LIMIT_MS = 60_000;
 /** Of proc(5), net/tcp. */
 const ESTABLISHED = '01';
 

@@ -13,8 +13,9 @@ import { ALL_ARE_LET_IN, addressOf, closeAll, each, keyOf } from './crowd.js';
 const { describe, test } = needs('git', 'ssh', 'ssh-keygen', 'bwrap');
 
 const MIB = 1024 ** 2;
+const IS_SOAK = process.env['GITMOUTH_SOAK'] === '1';
 const READERS = 100;
-const CLONE_BYTES = 16 * MIB;
+const CLONE_BYTES = (IS_SOAK ? 128 : 16) * MIB;
 const READ_BYTES = 256 * 1024;
 const HUGE_WINDOW = 0x7fff_ffff;
 /** For each: what waits for the socket (256 KiB), what waits for that, and a pipe's worth from git. */

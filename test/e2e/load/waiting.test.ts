@@ -12,7 +12,9 @@ import { ALL_ARE_LET_IN, ALL_ARE_WAITED_FOR, addressOf, closeAll, each, keyOf } 
 const { describe, test } = needs('git', 'ssh', 'ssh-keygen', 'bwrap');
 
 const KIB = 1024;
-const CONNECTIONS = 10;
+const IS_SOAK = process.env['GITMOUTH_SOAK'] === '1';
+/** As many as the queue for dynos has places, nearly. */
+const CONNECTIONS = IS_SOAK ? 12 : 10;
 const SESSIONS = 10;
 const WAITING = CONNECTIONS * SESSIONS;
 /** What may be sent to a session that nobody reads. */
