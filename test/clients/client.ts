@@ -92,8 +92,7 @@ async function ran(command: string, args: readonly string[], env: Readonly<Recor
 }
 
 /** What a run that must succeed wrote to standard output. */
-export async function succeeded(run: Promise<Result>): Promise<string> {
-  const { code, stdout, stderr } = await run;
+export function succeeded({ code, stdout, stderr }: Result): string {
   if (code !== 0) throw new Error(`ended with ${code}:\n${stderr}${stdout}`);
   return stdout;
 }

@@ -11,6 +11,9 @@ const PROGRAMS = join(import.meta.dirname, 'programs');
 const PYTHON = '/usr/bin/python3';
 const CLASS_PATH = ['org.eclipse.jgit', 'jsch', 'slf4j-api', 'slf4j-nop'].map((name) => `/usr/share/java/${name}.jar`);
 
+/** As Jest's own: kept from one run to the next. */
+const GO_CACHE = join(import.meta.dirname, '../../node_modules/.cache/go');
+
 const everywhere = { modern: KEY_KINDS, compatible: KEY_KINDS };
 
 /** OpenSSH with these options of its own. */
@@ -119,7 +122,7 @@ async function compiledGo(): Promise<string> {
   const folder = temporaryFolder('go');
   const file = join(folder, 'go-ssh');
   // Debian has Go's libraries where Go looked for them before there were modules.
-  const env = { GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: join(folder, 'cache'), CGO_ENABLED: '0' };
+  const env = { GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: GO_CACHE, CGO_ENABLED: '0' };
   const { stdout, stderr } = await execute('go', ['build', '-o', file, join(PROGRAMS, 'go-ssh.go')], { env });
   if (!existsSync(file)) throw new Error(`go build: ${stdout}${stderr}`);
   return (built.go = file);

@@ -22,7 +22,7 @@ beforeAll(async () => {
   work = await place('modern').alice.repository({ 'README.md': 'hello\n' });
   for (const each of places.values()) {
     const visit = each.visit('Ed25519', APP);
-    await succeeded(git(visit, { words: openssh(visit), variant: 'ssh' }, 'push', work, 'main'));
+    succeeded(await git(visit, { words: openssh(visit), variant: 'ssh' }, 'push', work, 'main'));
   }
 });
 
@@ -51,15 +51,15 @@ describe.each(CLIENTS)('$name', (client) => {
     await alice.commit(work, { [branch]: `${algorithms}\n` });
     const id = await alice.must(work, 'rev-parse', 'HEAD');
 
-    await succeeded(client.run(visit, 'push', work, `refs/heads/main:refs/heads/${branch}`));
+    succeeded(await client.run(visit, 'push', work, `refs/heads/main:refs/heads/${branch}`));
     expect(await door.inRepository(APP, 'rev-parse', branch)).toBe(id);
 
-    const listed = await succeeded(client.run(visit, 'ls-remote'));
+    const listed = succeeded(await client.run(visit, 'ls-remote'));
     expect(listed.split('\n')).toContain(`${id}\trefs/heads/${branch}`);
 
     const clone = join(temporaryFolder('clone'), 'it');
     mkdirSync(clone);
-    await succeeded(client.run(visit, 'clone', clone));
+    succeeded(await client.run(visit, 'clone', clone));
     expect(await alice.must(clone, 'cat-file', '-t', id)).toBe('commit');
     expect(await alice.must(clone, 'fsck', '--strict')).toBe('');
   });
@@ -67,7 +67,7 @@ describe.each(CLIENTS)('$name', (client) => {
   const others = client.works.modern.length === 0 ? [] : client.works.compatible.slice(1);
   if (others.length === 0) return;
   test.each(others)('compatible, with a key of %s: lists', async (key) => {
-    const listed = await succeeded(client.run(at('compatible', key).visit, 'ls-remote'));
+    const listed = succeeded(await client.run(at('compatible', key).visit, 'ls-remote'));
     expect(listed).toMatch(/^[0-9a-f]{40}\trefs\/heads\/main$/m);
   });
 });
