@@ -2,8 +2,8 @@
  * The guard: what ssh2 leaves open to a hostile client, closed, in pieces of one duty each. They sit on the `Wire` of a
  * connection before its first message is handled, and know nothing of users, git or each other.
  *
- * Beside them, on the way in: `Doorkeeper` (how many), `Identification` (the first line), `LoginQueue` (log-ins in
- * order, and not too many).
+ * Beside them, on the way in: `Doorkeeper` (how many), `Turnstile` (one after the other), `Identification` (the first
+ * line), `LoginQueue` (log-ins in order, and not too many).
  */
 import type { AdmissionLimits } from '../../../domain/admission-policy.js';
 import type { Clock } from '../../../ports/clock.js';
