@@ -1,6 +1,8 @@
 /**
  * The long versions of the tests that have one (they ask for GITMOUTH_SOAK), one file after the other, and a report of
- * the machine and the results: docs/soak/issue-2.md, or the file that is named.
+ * the machine and the results.
+ *
+ *     npm run soak [-- REPORT [PART…]]    REPORT: docs/soak/issue-3.md; PART: only files whose path holds one of these
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +12,7 @@ import { dirname, join, relative } from 'node:path';
 import { format } from 'prettier';
 
 const ROOT = join(import.meta.dirname, '..');
-const REPORT = process.argv[2] ?? 'docs/soak/issue-2.md';
+const [REPORT = 'docs/soak/issue-3.md', ...PARTS] = process.argv.slice(2);
 
 const scratch = mkdtempSync(join(tmpdir(), 'gitmouth-soak-'));
 const [resultsFile, figuresFile] = [join(scratch, 'results.json'), join(scratch, 'figures')];
@@ -33,6 +35,7 @@ function longTests() {
     .filter((file) => file.endsWith('.test.ts'))
     .map((file) => join('test', file))
     .filter((file) => readFileSync(join(ROOT, file), 'utf8').includes('GITMOUTH_SOAK'))
+    .filter((file) => PARTS.length === 0 || PARTS.some((part) => file.includes(part)))
     .sort();
 }
 

@@ -1,6 +1,6 @@
 /**
  * Whatever a client sends, the door stands: nothing is thrown, nothing is left, nothing grows, nobody is let in, and
- * others are served. The seed is printed; GITMOUTH_FUZZ_SEED gives it back.
+ * others are served. The seed is printed; GITMOUTH_FUZZ_SEED gives it back. GITMOUTH_SOAK makes it ten times as many.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
