@@ -26,6 +26,8 @@ const REASONS: Readonly<Record<TurnedAway, string>> = {
   'message-out-of-place': '',
   'window-exceeded': '',
   'bad-identification': 'RFC 4253',
+  'broken-protocol': 'a broken client',
+  'no-keys-agreed': 'Update your client',
   'identification-timeout': '',
 };
 const reasons = Object.entries(REASONS) as [TurnedAway, string][];

@@ -19,8 +19,8 @@ import { Authentication } from './authentication.js';
 import { ConnectionLog } from './connection-log.js';
 import { guard } from './guard/index.js';
 import { LoginQueue } from './guard/login-queue.js';
-import { disconnectReason } from './guard/turn-away.js';
-import { isKeepaliveTimeout, Wire } from './internals.js';
+import { disconnectReason, wordsOfDisconnect } from './guard/turn-away.js';
+import { reasonOfError, Wire } from './internals.js';
 import { DISCONNECT } from './messages.js';
 import { Outflow } from './outflow.js';
 import { plainAddress } from '../../domain/address.js';
@@ -87,7 +87,7 @@ export class SshConnection {
     this.#log = new ConnectionLog(options.observer, arrival.id);
     // Every session listens; more than ten are no leak.
     setMaxListeners(0, this.#gone.signal);
-    this.#wire = new Wire(client, FIRST_WINDOW_BYTES);
+    this.#wire = new Wire(client, FIRST_WINDOW_BYTES, wordsOfDisconnect);
     repair(this.#wire);
     guard(this.#wire, options.limits, options.clock, (reason) => {
       arrival.turnAway(reason);
@@ -179,7 +179,8 @@ export class SshConnection {
     // connection, but a peer that does not answer would leave the socket half open for ever.
     client.on('error', (error) => {
       this.#log.brokenOff(error, this.#facts, options.algorithms);
-      if (isKeepaliveTimeout(error)) this.#arrival.turnAway('keepalive-timeout');
+      const reason = reasonOfError(error);
+      if (reason !== undefined) this.#arrival.turnAway(reason);
       this.#wire.ignoreInput();
       this.#cutSoon();
     });

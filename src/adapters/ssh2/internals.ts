@@ -46,22 +46,26 @@ export class Wire {
   /** Channels (their number at the client) whose full window may be granted. */
   readonly #opened = new Set<number>();
   readonly #firstWindow: number;
+  readonly #words: (reason: number) => string;
   #keyExchangeQueue: CountingQueue | undefined;
   #isOver = false;
 
   /**
    * To be called at once in ssh2's `connection` event, before anything but the identification line was handled.
    * @param firstWindow what a client may send over a session before somebody reads it, in bytes.
+   * @param words for the disconnects that ssh2 sends by itself, by their reason (RFC 4253 11.1).
    */
-  constructor(client: Ssh2Connection, firstWindow: number) {
+  constructor(client: Ssh2Connection, firstWindow: number, words: (reason: number) => string) {
     this.#client = client as ClientParts & Ssh2Connection;
     this.#protocol = this.#client._protocol;
     this.socket = this.#client._sock;
     this.#firstWindow = firstWindow;
+    this.#words = words;
     this.#watchMessages();
     this.#watchOutput();
     this.#countQueue();
     this.#boundWindows();
+    this.#giveWords();
   }
 
   get isAuthenticated(): boolean {
@@ -278,6 +282,14 @@ export class Wire {
     });
   }
 
+  /** ssh2 ends what it can't go on with by a number alone, and can say nothing more afterwards. */
+  #giveWords(): void {
+    this.#protocol.disconnect = (reason) => {
+      this.#sendNow(disconnectMessage(reason, this.#words(reason)));
+      this.#isOver = true;
+    };
+  }
+
   /** ssh2 hands `_onPayload` to each new decipher (lib/protocol/kex.js), so this sees everything after NEWKEYS. */
   #watchMessages(): void {
     const original = this.#protocol._onPayload.bind(this.#protocol);
@@ -467,9 +479,14 @@ export function hasNativeBinding(): boolean {
   }
 }
 
-/** Whether ssh2 gives a connection up because its keepalives went unanswered. */
-export function isKeepaliveTimeout(error: Error): boolean {
-  return (error as Error & { level?: string }).level === 'client-timeout';
+/** Why ssh2 gives a connection up; undefined where it is the client who ended it, or lost it. */
+export function reasonOfError(error: Error): 'keepalive-timeout' | 'no-keys-agreed' | 'broken-protocol' | undefined {
+  const { level, code } = error as Error & { readonly level?: string; readonly code?: unknown };
+  if (level === 'client-timeout') return 'keepalive-timeout';
+  if (level === 'handshake') return 'no-keys-agreed';
+  // The reason of the client's own disconnect message, as its number.
+  const isClientsWord = typeof code === 'number';
+  return level === 'socket' || isClientsWord ? undefined : 'broken-protocol';
 }
 
 export function socketOf(client: Ssh2Connection): Socket {

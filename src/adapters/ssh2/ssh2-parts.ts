@@ -23,6 +23,7 @@ export interface Protocol {
   _onHandshakeComplete: Handler;
   _onPayload(payload: Buffer): unknown;
   _onWrite: (bytes: Uint8Array) => void;
+  disconnect(reason: number): void;
   rekey(): void;
   exitStatus(channel: number, code: number): void;
   channelFailure(channel: number): void;

@@ -17,6 +17,8 @@ export type TurnedAway =
   | 'message-out-of-place'
   | 'window-exceeded'
   | 'bad-identification'
+  | 'broken-protocol'
+  | 'no-keys-agreed'
   | 'identification-timeout';
 
 /** One line: what happened, and what to do where something can be done. */
@@ -56,6 +58,10 @@ export function turnedAwayLine(reason: TurnedAway): string {
       return 'More data was sent than the window allowed.';
     case 'bad-identification':
       return 'The identification line is not one of SSH 2 (RFC 4253 4.2).';
+    case 'broken-protocol':
+      return 'What came last is not valid SSH: a broken client, or something on the line that changes what is sent.';
+    case 'no-keys-agreed':
+      return 'No keys could be agreed on. Update your client; this server offers no algorithm that is broken.';
     case 'identification-timeout':
       return 'No identification line came in time.';
   }

@@ -1,5 +1,6 @@
 /** Packets that can't be ones, and what comes behind them. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { turnedAwayLine, type TurnedAway } from '../../../src/domain/words/turned-away.js';
 import { until } from '../../contracts/contract.js';
 import { usedBytes } from '../../support/garbage.js';
 import { HostileClient } from '../../support/hostile/client.js';
@@ -54,6 +55,68 @@ describe('after a packet length that was refused', () => {
     const packet = client.sealed(message(MESSAGE.IGNORE, string('x')));
     client.raw(Buffer.concat([lengthOf(HUGE_LENGTHS.encrypted), packet.subarray(4)]));
     await expectNothingKept();
+  });
+});
+
+describe('whoever can not be understood is told so', () => {
+  let ground: Ground;
+  let client: HostileClient;
+
+  beforeEach(async () => {
+    ground = await openGround();
+  });
+
+  afterEach(async () => {
+    await client.close();
+    await ground.close();
+  });
+
+  async function expectTold(why: TurnedAway, reason: number): Promise<void> {
+    expect(await client.turnedAway()).toEqual({ reason, words: turnedAwayLine(why) });
+    await until(() => ground.observer.ofType('connection-closed').length === 1, 'the connection is closed');
+    expect(ground.observer.ofType('connection-closed')).toMatchObject([{ reason: why }]);
+    expect(ground.observer.ofType('problem')).toEqual([]);
+  }
+
+  test.each(['aes128-gcm@openssh.com', 'aes256-ctr'])(
+    'when a packet was changed on its way, under %s',
+    async (cipher) => {
+      client = await HostileClient.connect(ground.port, { offer: { cipher: [cipher] } });
+      const packet = client.sealed(message(MESSAGE.IGNORE, string('x')));
+      packet[packet.length - 1] = (packet.at(-1) ?? 0) ^ 1;
+      client.raw(packet);
+      await expectTold('broken-protocol', 2);
+    },
+  );
+
+  test('when the first length is none', async () => {
+    client = await HostileClient.dial(ground.port);
+    client.identify();
+    await client.next(MESSAGE.KEXINIT);
+    client.raw(lengthOf(HUGE_LENGTHS.plain));
+    await expectTold('broken-protocol', 2);
+  });
+
+  test('when a message ends before it should', async () => {
+    client = await HostileClient.connect(ground.port);
+    client.send(message(MESSAGE.SERVICE_REQUEST, lengthOf(100)));
+    await expectTold('broken-protocol', 2);
+  });
+
+  test('when there is no key exchange in common', async () => {
+    client = await HostileClient.dial(ground.port);
+    client.identify();
+    client.beginKeyExchange({ kex: ['diffie-hellman-group1-sha1'] });
+    await expectTold('no-keys-agreed', 3);
+  });
+
+  test('and a client that says itself why it leaves is not answered', async () => {
+    client = await HostileClient.connect(ground.port);
+    client.send(message(MESSAGE.DISCONNECT, lengthOf(2), string('I give up'), string('')));
+    await client.closed();
+    expect(client.count(MESSAGE.DISCONNECT)).toBe(0);
+    await until(() => ground.observer.ofType('connection-closed').length === 1, 'the connection is closed');
+    expect(ground.observer.ofType('connection-closed')[0]).not.toHaveProperty('reason');
   });
 });
 

@@ -1,5 +1,5 @@
 /** Who is let in: the doorkeeper by itself, with chance in the test's hand. What it does over real sockets is among the attacks. */
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { MemoryThrottle } from '../../../src/adapters/memory/index.js';
 import { Doorkeeper, type Admission } from '../../../src/adapters/ssh2/guard/doorkeeper.js';
 import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.js';
@@ -90,6 +90,25 @@ describe('a source with its share taken', () => {
     await Promise.all(all);
     expect(house.turnedAway).toEqual([]);
     expect(await house.places()).toEqual([16, 0, 0]);
+  });
+
+  test('has those who wait go on waiting for as long as others of it log in', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    try {
+      const house = new House();
+      const inside = [];
+      for (const name of ['one', 'two', 'three']) inside.push(await house.letIn(name));
+      const waiting = ['four', 'five', 'six'].map((name) => house.letIn(name));
+      for (const admission of inside) {
+        await house.isInLine();
+        jest.advanceTimersByTime(4_900);
+        admission.loggedIn();
+      }
+      await Promise.all(waiting);
+      expect(house.turnedAway).toEqual([]);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   test('takes nothing from another source', async () => {

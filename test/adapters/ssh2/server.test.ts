@@ -194,7 +194,7 @@ describe('a connection', () => {
     await both.close();
   });
 
-  test('whose client answers a disconnect with silence is cut after five seconds', async () => {
+  test('whose client answers a disconnect with silence is cut after a second', async () => {
     // Attack: be thrown out, keep the socket half open, and let the server hold it for ever.
     const socket = await dial(ground.port, { allowHalfOpen: true });
     socket.write('SSH-2.0-silent\r\n');
@@ -206,8 +206,8 @@ describe('a connection', () => {
     await once(socket, 'end');
     expect(events('connection-closed')).toEqual([]);
     await until(() => events('connection-closed').length === 1, 'the connection is cut');
-    expect(Date.now() - since).toBeGreaterThan(4_000);
-    expect(Date.now() - since).toBeLessThan(8_000);
+    expect(Date.now() - since).toBeGreaterThan(900);
+    expect(Date.now() - since).toBeLessThan(4_000);
   });
 
   test.each([

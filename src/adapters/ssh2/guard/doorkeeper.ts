@@ -8,10 +8,10 @@ import type { TurnAway } from './turn-away.js';
 const ALL = 'all';
 
 /**
- * How long a connection waits for one of its own source to log in, when that has its share taken: a crowd of honest
- * clients is through by then.
+ * How long a connection waits for a place of its source while nobody of that source logs in: each log-in gives those who
+ * wait the same time anew, so that a crowd of honest clients gets through however slow the machine is.
  */
-const PATIENCE_MS = 2_000;
+const PATIENCE_MS = 5_000;
 
 /** A connection that was let in. */
 export interface Admission {
@@ -45,7 +45,8 @@ export class Doorkeeper {
   async admit(address: string, turnAway: TurnAway): Promise<Admission | TurnedAway> {
     const place = await this.#throttle.enter('connections', ALL, this.#limits.connections);
     if (place === undefined) return 'too-many-connections';
-    const stranger = await this.#enter(sourceOf(address), turnAway);
+    const source = sourceOf(address);
+    const stranger = await this.#enter(source, turnAway);
     if (stranger === undefined) {
       void place.leave();
       return 'too-many-strangers';
@@ -53,6 +54,7 @@ export class Doorkeeper {
     return {
       loggedIn: () => {
         stranger.leave();
+        for (const wait of this.#waiting.get(source) ?? []) wait.renew();
       },
       leave: () => {
         stranger.leave();
@@ -141,19 +143,26 @@ export class Doorkeeper {
 class Wait {
   /** Whether it ended because a place became free. */
   readonly isOneGone: Promise<boolean>;
-  readonly end: (isOneGone: boolean) => void;
+  readonly #timer: NodeJS.Timeout;
+  readonly #leaveLine: () => void;
+  #settle: (isOneGone: boolean) => void = () => undefined;
 
   constructor(leaveLine: () => void) {
-    let settle: (isOneGone: boolean) => void = () => undefined;
-    this.isOneGone = new Promise((resolve) => (settle = resolve));
-    const timer = setTimeout(() => {
+    this.#leaveLine = leaveLine;
+    this.isOneGone = new Promise((resolve) => (this.#settle = resolve));
+    this.#timer = setTimeout(() => {
       this.end(false);
     }, PATIENCE_MS).unref();
-    this.end = (isOneGone) => {
-      clearTimeout(timer);
-      leaveLine();
-      settle(isOneGone);
-    };
+  }
+
+  renew(): void {
+    this.#timer.refresh();
+  }
+
+  end(isOneGone: boolean): void {
+    clearTimeout(this.#timer);
+    this.#leaveLine();
+    this.#settle(isOneGone);
   }
 }
 

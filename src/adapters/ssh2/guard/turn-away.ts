@@ -1,4 +1,4 @@
-import type { TurnedAway } from '../../../domain/words/turned-away.js';
+import { turnedAwayLine, type TurnedAway } from '../../../domain/words/turned-away.js';
 import { DISCONNECT } from '../messages.js';
 
 /** Ends the connection that a limit was passed on. */
@@ -22,6 +22,7 @@ export function disconnectReason(reason: TurnedAway): number {
     case 'too-many-offers':
       return DISCONNECT.NO_MORE_AUTH_METHODS_AVAILABLE;
     case 'key-exchange-timeout':
+    case 'no-keys-agreed':
       return DISCONNECT.KEY_EXCHANGE_FAILED;
     case 'too-many-pending-logins':
     case 'too-many-key-exchanges':
@@ -29,6 +30,19 @@ export function disconnectReason(reason: TurnedAway): number {
     case 'message-out-of-place':
     case 'window-exceeded':
     case 'bad-identification':
+    case 'broken-protocol':
       return DISCONNECT.PROTOCOL_ERROR;
+  }
+}
+
+/** Words for a reason that the library gave by itself. */
+export function wordsOfDisconnect(reason: number): string {
+  switch (reason) {
+    case DISCONNECT.KEY_EXCHANGE_FAILED:
+      return turnedAwayLine('no-keys-agreed');
+    case DISCONNECT.PROTOCOL_ERROR:
+      return turnedAwayLine('broken-protocol');
+    default:
+      return '';
   }
 }
