@@ -54,11 +54,12 @@ export class MeasuredDoor extends Door {
 
   /** Connections that the kernel holds for it. */
   connections(): number {
-    const port = this.port.toString(16).toUpperCase().padStart(4, '0');
+    // 127.0.0.1, as the kernel writes it; a client of anybody's may have the same port on another address.
+    const address = `0100007F:${this.port.toString(16).toUpperCase().padStart(4, '0')}`;
     return readFileSync('/proc/net/tcp', 'latin1')
       .split('\n')
       .map((line) => line.trim().split(/\s+/))
-      .filter(([, local = '', , state]) => local.endsWith(`:${port}`) && state === ESTABLISHED).length;
+      .filter(([, local = '', , state]) => local === address && state === ESTABLISHED).length;
   }
 
   async connectionsGone(): Promise<void> {
