@@ -66,15 +66,16 @@ module.exports = {
     },
     onlyIn(
       'inversify-only-in-container',
-      '^src/app/(container|tokens|gateway)\\.ts$',
+      '^src/app/(container|tokens|gateway|adapter-modules|bound-ports|port-shapes)\\.ts$',
       ['inversify', '@inversifyjs', 'reflect-metadata'],
       'Wiring is in one file and without decorators, so that everything else can be used without the container.',
     ),
     {
       name: 'inversify-elsewhere-as-types',
       severity: 'error',
-      comment: 'Tokens and the second door (createGateway) name the types of the container, and run nothing of it.',
-      from: { path: '^src/app/(tokens|gateway)\\.ts$' },
+      comment:
+        "Tokens, the second door (createGateway) and what looks after adapters name the container's types, and run nothing of it.",
+      from: { path: '^src/app/', pathNot: '^src/app/container\\.ts$' },
       to: { path: packages('inversify', '@inversifyjs', 'reflect-metadata'), dependencyTypesNot: ['type-only'] },
     },
     onlyIn('ssh2-only-in-its-adapter', '^src/adapters/ssh2/', ['ssh2'], 'SSH is one technology among others.'),
@@ -98,6 +99,21 @@ module.exports = {
       ['node-fetch'],
       'Only the adapters of platforms that are asked over HTTP speak HTTP.',
     ),
+    {
+      name: 'contracts-know-domain-and-ports',
+      severity: 'error',
+      comment:
+        "A contract holds a port's adapter to its promises, whichever adapter and test runner that is: it needs no package.",
+      from: { path: '^src/contracts/' },
+      to: { pathNot: '^src/(contracts|domain|ports)/', dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'contracts-are-for-tests',
+      severity: 'error',
+      comment: 'Contracts ship for the tests of adapters; what serves does not need what tests it.',
+      from: { path: '^src/', pathNot: '^src/contracts/' },
+      to: { path: '^src/contracts/' },
+    },
     {
       name: 'src-does-not-know-test',
       severity: 'error',

@@ -52,7 +52,7 @@ const clocks = [
 ];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'data/', 'coverage/'] },
+  { ignores: ['dist/', 'node_modules/', 'data/', 'coverage/', 'examples/*/dist/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.ts'],
@@ -111,6 +111,24 @@ export default tseslint.config(
         { object: 'performance', message: NO_CLOCK },
       ],
       'no-restricted-syntax': ['error', ...ssh2Private, ...roundabout, ...clocks],
+    },
+  },
+  {
+    // Test code that ships: what it is given is a harness, whose methods `casesOf` binds.
+    files: ['src/contracts/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-unsafe-type-assertion': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+  {
+    files: ['examples/**/*.ts'],
+    rules: {
+      // What node:test returns is for tests within tests.
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        { allowForKnownSafeCalls: [{ from: 'package', package: 'node:test', name: 'test' }] },
+      ],
     },
   },
   {

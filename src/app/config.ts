@@ -24,6 +24,8 @@ export interface Config {
   readonly maxPackBytes: number;
   readonly creation: CreationRule;
   readonly limits: TimeLimits;
+  /** Files and packages that bring adapters of one's own, as they are written in the setting. */
+  readonly adapters: readonly string[];
   readonly admission: AdmissionLimits;
   readonly log: { readonly format: 'auto' | 'json' | 'text'; readonly level: 'debug' | 'info' | 'warn' | 'error' };
 }
@@ -74,6 +76,16 @@ const folder = z
   .string()
   .min(1, 'must be a folder')
   .transform((path) => resolve(path));
+
+/** A path that shows it is one, or the name of a package, perhaps with the path of one of its exports. */
+const ADAPTER = /^(?:\.{0,2}\/.+|(?:@[a-z0-9-][\w.~-]*\/)?[a-z0-9-][\w.~-]*(?:\/[\w.~-]+)*)$/;
+
+const adapters = z.string().transform((text, context) => {
+  const names = text.split(',').map((name) => name.trim());
+  if (names.every((name) => ADAPTER.test(name)) && new Set(names).size === names.length) return names;
+  context.addIssue('must be paths (./my-adapter.js) and packages (@acme/gitmouth-x), each once, with commas between');
+  return z.NEVER;
+});
 
 /** Every setting, with its check and its default, in the order of the README's table. */
 const SETTINGS = {
@@ -127,6 +139,11 @@ const SETTINGS = {
     seconds(0, 300),
     '5',
     "How long a key's user is remembered, in seconds; 0 for not at all.",
+  ],
+  GITMOUTH_ADAPTERS: [
+    adapters,
+    '',
+    'Modules with adapters of your own: `./my-adapter.js,@acme/gitmouth-x`, found from the working directory.',
   ],
   GITMOUTH_LOG: [
     z.enum(['auto', 'json', 'text'], 'must be auto, json or text'),
@@ -213,6 +230,7 @@ export function readConfig(
       drainMs: must('GITMOUTH_DRAIN_SECONDS'),
       lookupCacheMs: must('GITMOUTH_LOOKUP_CACHE_SECONDS'),
     },
+    adapters: read('GITMOUTH_ADAPTERS') ?? [],
     admission: readAdmission({ must, isSet, problem: (text) => problems.push(text) }, cores),
     log: { format: must('GITMOUTH_LOG'), level: must('GITMOUTH_LOG_LEVEL') },
   };

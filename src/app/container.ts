@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { Container, ContainerModule } from 'inversify';
+import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
 import { AppKeeper } from '../adapters/embedded/app-keeper.js';
 import { openDatabase, type Database } from '../adapters/embedded/database.js';
 import { EmbeddedAccessControl } from '../adapters/embedded/embedded-access-control.js';
@@ -21,7 +21,17 @@ import { EmbeddedSessionRegistry } from '../adapters/embedded/embedded-session-r
 import { EmbeddedPlatform } from '../adapters/embedded/platform.js';
 import { Repositories } from '../adapters/embedded/repositories.js';
 import { repositoryConfig } from '../adapters/embedded/repository-config.js';
-import { MemoryThrottle } from '../adapters/memory/throttle.js';
+import {
+  MemoryAccessControl,
+  MemoryAuthenticator,
+  MemoryObserver,
+  MemoryPlatform,
+  MemoryProvisioner,
+  MemoryRepositoryLocks,
+  MemorySessionRegistry,
+  MemoryThrottle,
+  MemoryTransport,
+} from '../adapters/memory/index.js';
 import { BubblewrapSandbox } from '../adapters/process/bubblewrap.js';
 import { chooseSandbox, type SandboxChoice } from '../adapters/process/choose-sandbox.js';
 import { probeSandbox } from '../adapters/process/probe.js';
@@ -38,6 +48,8 @@ import { isLoopback } from '../domain/address.js';
 import type { Clock } from '../ports/clock.js';
 import type { Observer } from '../ports/observer.js';
 import type { SessionRegistry } from '../ports/session-registry.js';
+import { importAdapters, type Adapter } from './adapter-modules.js';
+import { BoundPorts } from './bound-ports.js';
 import type { Config } from './config.js';
 import { DynoSlots } from './dyno-slots.js';
 import { KeyLookups } from './key-lookups.js';
@@ -61,9 +73,10 @@ export interface Parts {
 
 /**
  * Everything wired. All ports are resolved here, so that a missing binding stops the start and not a push.
- * @param modules load last and may rebind any of `tokens`.
+ * @param modules load after everything else but the adapters of the configuration; may rebind any of `tokens`.
  */
 export async function createContainer(config: Config, modules: readonly ContainerModule[]): Promise<Parts> {
+  const adapters = await importAdapters(config.adapters);
   requireHooksFolder(config);
   makeDataFolder(config);
   const choice = await chooseSandboxFor(config);
@@ -71,26 +84,89 @@ export async function createContainer(config: Config, modules: readonly Containe
   try {
     const container = new Container({ defaultScope: 'Singleton' });
     container.load(systemModule(config), embeddedModule(config, choice.sandbox, opened), ...modules);
-    return partsOf(container, config, choice);
+    return partsOf(portsOf(container, await loadAdapters(container, adapters)), config, choice);
   } catch (error) {
     for (const close of opened) close();
     throw error;
   }
 }
 
-function partsOf(container: Container, config: Config, choice: SandboxChoice): Parts {
-  const observer = container.get(tokens.observer);
-  const clock = container.get(tokens.clock);
-  const registry = container.get(tokens.registry);
-  const throttle = container.get(tokens.throttle);
+/** One after the other, so that the last to bind a port is the last that is named. */
+async function loadAdapters(container: Container, adapters: readonly Adapter[]): Promise<BoundPorts> {
+  const bound = new BoundPorts();
+  for (const adapter of adapters) {
+    await bound.load(adapter, (module, watch) =>
+      container.loadAsync(new ContainerModule((options) => module.load(watch(options)))),
+    );
+  }
+  return bound;
+}
+
+/**
+ * The adapters of the configuration, made over memory in place of a platform and closed again: for the doctor, who
+ * starts nothing.
+ * @returns the ports that each of them brings.
+ * @throws ConfigError, as a start does.
+ */
+export async function tryAdapters(config: Config): Promise<ReadonlyMap<string, readonly string[]>> {
+  const adapters = await importAdapters(config.adapters);
+  const container = new Container({ defaultScope: 'Singleton' });
+  container.load(memoryModule());
+  const bound = await loadAdapters(container, adapters);
+  for (const lifecycle of portsOf(container, bound).lifecycles) lifecycle.close();
+  return new Map(adapters.map(({ name }) => [name, bound.of(name)]));
+}
+
+function memoryModule(): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    const clock = new SystemClock();
+    const platform = new MemoryPlatform();
+    bind(tokens.clock).toConstantValue(clock);
+    bind(tokens.throttle).toConstantValue(new MemoryThrottle());
+    bind(tokens.observer).toConstantValue(new MemoryObserver());
+    bind(tokens.authenticator).toConstantValue(new MemoryAuthenticator(platform));
+    bind(tokens.accessControl).toConstantValue(new MemoryAccessControl(platform));
+    bind(tokens.locks).toConstantValue(new MemoryRepositoryLocks(clock));
+    bind(tokens.provisioner).toConstantValue(new MemoryProvisioner());
+    bind(tokens.transport).toConstantValue(new MemoryTransport(() => async () => 0, clock));
+    bind(tokens.registry).toConstantValue(new MemorySessionRegistry(platform));
+    bind(tokens.lifecycle).toConstantValue({ prepare: async () => undefined, close: () => undefined });
+  });
+}
+
+/** An adapter of every port, made and looked at. */
+function portsOf(container: Container, bound: BoundPorts) {
+  const all = <T>(token: ServiceIdentifier<T>) => bound.made(token, () => container.getAll(token));
+  const one = <T>(token: ServiceIdentifier<T>): T => {
+    const [made] = bound.made(token, () => [container.get(token)]);
+    if (made === undefined) throw new Error(`nothing is bound to ${String(token)}`);
+    return made;
+  };
+  return {
+    observer: one(tokens.observer),
+    clock: one(tokens.clock),
+    registry: one(tokens.registry),
+    throttle: one(tokens.throttle),
+    authenticator: one(tokens.authenticator),
+    accessControl: one(tokens.accessControl),
+    locks: one(tokens.locks),
+    provisioner: one(tokens.provisioner),
+    transports: all(tokens.transport),
+    lifecycles: all(tokens.lifecycle),
+  };
+}
+
+function partsOf(ports: ReturnType<typeof portsOf>, config: Config, choice: SandboxChoice): Parts {
+  const { observer, clock, registry, throttle, lifecycles } = ports;
   if (choice.warning !== undefined) observer.record({ type: 'problem', message: choice.warning });
+  const { authenticator, accessControl, locks, provisioner, transports } = ports;
   const serveGit = new ServeGit({
-    lookups: new KeyLookups(container.get(tokens.authenticator), config.limits.lookupCacheMs, clock),
-    accessControl: container.get(tokens.accessControl),
-    locks: container.get(tokens.locks),
+    lookups: new KeyLookups(authenticator, config.limits.lookupCacheMs, clock),
+    accessControl,
+    locks,
     dynoSlots: new DynoSlots(throttle, config.admission, clock),
-    provisioner: container.get(tokens.provisioner),
-    transports: container.getAll(tokens.transport),
+    provisioner,
+    transports,
     registry,
     observer,
     clock,
@@ -109,7 +185,6 @@ function partsOf(container: Container, config: Config, choice: SandboxChoice): P
     newConnectionId: () => newId('c'),
     ...(config.loginName === undefined ? {} : { enforcedLogin: config.loginName }),
   });
-  const lifecycles = container.getAll(tokens.lifecycle);
   return { server, serveGit, registry, observer, clock, hostKeys, sandbox: choice.sandbox.name, lifecycles };
 }
 

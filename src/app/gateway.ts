@@ -23,7 +23,9 @@ export interface Gateway {
 }
 
 /**
- * @param modules load last and may rebind any of `tokens`: this is how a program brings its own adapters.
+ * @param modules may rebind any of `tokens`: this is how a program brings its own adapters. Only the adapters of the
+ *   configuration load after them.
+ * @throws ConfigError, when such an adapter can't be loaded or is none.
  * @throws Error, when the configuration can't work on this machine (no sandbox, say).
  */
 export async function createGateway(config: Config, ...modules: readonly ContainerModule[]): Promise<Gateway> {
@@ -43,7 +45,8 @@ class RunningGateway implements Gateway {
 
   async start(): Promise<{ host: string; port: number }> {
     const { lifecycles, server, observer } = this.#parts;
-    const { host, port } = this.#config.listen;
+    const { adapters, listen } = this.#config;
+    const { host, port } = listen;
     try {
       for (const lifecycle of lifecycles) await lifecycle.prepare();
       const address = await server.listen(host, port).catch((error: unknown) => {
@@ -56,6 +59,7 @@ class RunningGateway implements Gateway {
         address: `${address.address}:${address.port}`,
         hostKeys,
         sandbox: this.#parts.sandbox,
+        ...(adapters.length === 0 ? {} : { adapters }),
       });
       return { host: address.address, port: address.port };
     } catch (error) {

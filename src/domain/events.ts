@@ -13,6 +13,8 @@ export type DomainEvent =
       readonly address: string;
       readonly hostKeys: readonly string[];
       readonly sandbox: string;
+      /** Modules of the operator's own that take part, where there are any. */
+      readonly adapters?: readonly string[];
     }
   | { readonly type: 'server-draining'; readonly sessions: number; readonly drainMs: number }
   | { readonly type: 'server-stopped' }

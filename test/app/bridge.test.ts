@@ -13,8 +13,8 @@ import { bridge, heldBytes, type Traffic } from '../../src/app/bridge.js';
 import type { DynoExit, SignalName } from '../../src/domain/dyno.js';
 import { Fault } from '../../src/domain/fault.js';
 import type { DynoSession } from '../../src/ports/transport.js';
-import { rejectionOf, turns, until, within } from '../contracts/contract.js';
-import { read, write, writeUntilStalled } from '../contracts/dyno-driver.js';
+import { rejectionOf, turns, until, within } from '../../src/contracts/contract.js';
+import { read, write, writeUntilStalled } from '../../src/contracts/dyno-driver.js';
 import { echo, sleepUntilSignalled } from '../support/memory-commands.js';
 
 /** More than this is held by no pair of queues: each stream's high-water mark, and a chunk on its way. */

@@ -104,6 +104,11 @@ describe('a setting', () => {
     ['GITMOUTH_DRAIN_SECONDS', '86401'],
     ['GITMOUTH_DYNO_MEMORY_MIB', '63'],
     ['GITMOUTH_MAX_PACK_MIB', '0'],
+    ['GITMOUTH_ADAPTERS', './a.js,'],
+    ['GITMOUTH_ADAPTERS', './a.js, ./a.js'],
+    ['GITMOUTH_ADAPTERS', '~/a.js'],
+    ['GITMOUTH_ADAPTERS', '@acme'],
+    ['GITMOUTH_ADAPTERS', 'node:fs'],
     ['GITMOUTH_LOG', 'xml'],
     ['GITMOUTH_LOG_LEVEL', 'trace'],
   ])('%s=%s is a problem that names it, what it must be, and what it is', (name, text) => {
@@ -116,6 +121,12 @@ describe('a setting', () => {
   test('that must be there may not be empty, and one that may be unset may', () => {
     expect(problemsOf({ GITMOUTH_DATA: '' })).toEqual(['GITMOUTH_DATA must not be empty']);
     expect(problemsOf({ GITMOUTH_HOOKS: '', GITMOUTH_LOGIN_NAME: '' })).toEqual([]);
+  });
+
+  test('of adapters is a list of paths and packages', () => {
+    const names = ['./my-adapter.js', '../up.mjs', '/srv/a b.js', 'gitmouth-x', '@acme/gitmouth-x', '@acme/x/keys.js'];
+    expect(readConfig({}, { GITMOUTH_ADAPTERS: names.join(', ') }).adapters).toEqual(names);
+    expect(readConfig({}, { GITMOUTH_ADAPTERS: '' }).adapters).toEqual([]);
   });
 
   test('of the command line goes before that of the environment', () => {

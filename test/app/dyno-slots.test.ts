@@ -8,8 +8,8 @@ import type { Counted } from '../../src/domain/admission-policy.js';
 import type { DynosFull } from '../../src/domain/dyno-queue.js';
 import { Departure } from '../../src/domain/session-end.js';
 import type { Place, Throttle } from '../../src/ports/throttle.js';
-import { sampleCaller } from '../contracts/samples.js';
-import { turns, within } from '../contracts/contract.js';
+import { sampleCaller } from '../../src/contracts/samples.js';
+import { turns, within } from '../../src/contracts/contract.js';
 
 const LIMITS: DynoSlotLimits = { dynosPerConnection: 10, dynosPerUser: 4, dynos: 6, dynoQueue: 8, dynoQueueMs: 30_000 };
 

@@ -20,7 +20,7 @@ import { readConfig, type Config } from '../../src/app/config.js';
 import { openPlatform } from '../../src/app/container.js';
 import { createGateway, type Gateway } from '../../src/app/gateway.js';
 import { tokens } from '../../src/app/tokens.js';
-import { until, within } from '../contracts/contract.js';
+import { until, within } from '../../src/contracts/contract.js';
 import { sleepUntilSignalled } from '../support/memory-commands.js';
 import { needs } from '../support/programs.js';
 import { temporaryFolder } from '../support/temporary.js';

@@ -7,8 +7,8 @@ import type { PublicKey } from '../../src/domain/public-key.js';
 import type { Refusal } from '../../src/domain/refusal.js';
 import type { User } from '../../src/domain/user.js';
 import type { Authenticator } from '../../src/ports/authenticator.js';
-import { never, rejectionOf, turns, within } from '../contracts/contract.js';
-import { sampleKey } from '../contracts/samples.js';
+import { never, rejectionOf, turns, within } from '../../src/contracts/contract.js';
+import { sampleKey } from '../../src/contracts/samples.js';
 
 const CACHE_MS = 5_000;
 const HERE = '192.0.2.7';

@@ -33,8 +33,8 @@ import type { Lease, RepositoryLocks } from '../../src/ports/repository-locks.js
 import type { LiveConnection } from '../../src/ports/session-registry.js';
 import type { Place } from '../../src/ports/throttle.js';
 import type { DynoSession, Transport } from '../../src/ports/transport.js';
-import { within } from '../contracts/contract.js';
-import { sampleCaller, sampleKey } from '../contracts/samples.js';
+import { within } from '../../src/contracts/contract.js';
+import { sampleCaller, sampleKey } from '../../src/contracts/samples.js';
 
 /** Something a test has happen inside a call, before it is answered. */
 export type Interlude = () => Promise<void> | void;

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { DEFAULT_ADMISSION_LIMITS } from '../../src/domain/admission-policy.js';
 import type { EndReason } from '../../src/domain/session-end.js';
-import { turns, until, within } from '../contracts/contract.js';
+import { turns, until, within } from '../../src/contracts/contract.js';
 import { sleepUntilSignalled } from '../support/memory-commands.js';
 import { gate, MemoryHouse, type Visit } from './memory-house.js';
 

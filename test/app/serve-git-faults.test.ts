@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Fault, type Stage } from '../../src/domain/fault.js';
 import { exitWith, sleepUntilSignalled } from '../support/memory-commands.js';
-import { until } from '../contracts/contract.js';
+import { until } from '../../src/contracts/contract.js';
 import { MemoryHouse, type Call } from './memory-house.js';
 
 interface Failing {

@@ -1,7 +1,7 @@
 /** Requests for which no dyno is free: what they wait for, what they are told, and how the wait ends. */
 import { describe, expect, test } from '@jest/globals';
-import { until } from '../contracts/contract.js';
-import { sampleKey } from '../contracts/samples.js';
+import { until } from '../../src/contracts/contract.js';
+import { sampleKey } from '../../src/contracts/samples.js';
 import { sleepUntilSignalled } from '../support/memory-commands.js';
 import { MemoryHouse, type Visit } from './memory-house.js';
 

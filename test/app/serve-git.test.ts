@@ -3,7 +3,7 @@ import { MemoryPlatform, MemorySessionRegistry, type MemoryCommand } from '../..
 import { LogObserver } from '../../src/adapters/system/log-observer.js';
 import { Fault } from '../../src/domain/fault.js';
 import type { Ask } from '../../src/ports/git-gateway.js';
-import { sampleCaller, sampleKey } from '../contracts/samples.js';
+import { sampleCaller, sampleKey } from '../../src/contracts/samples.js';
 import { echo, exitWith } from '../support/memory-commands.js';
 import { command, MemoryHouse } from './memory-house.js';
 

@@ -2,7 +2,7 @@
 import ssh2 from 'ssh2';
 import { readKeyLine } from '../../src/adapters/ssh2/public-keys.js';
 import type { PublicKey } from '../../src/domain/public-key.js';
-import { within } from '../contracts/contract.js';
+import { within } from '../../src/contracts/contract.js';
 
 export interface Answer {
   readonly stdout: string;

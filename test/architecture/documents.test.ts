@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { settings } from '../../src/app/config.js';
+import { tokens } from '../../src/app/tokens.js';
+import * as contracts from '../../src/contracts/index.js';
 import { ROOT } from './scratch.js';
 
 function read(path: string): string {
@@ -57,10 +59,36 @@ test('.env.example has every setting, with its default and its sentence', () => 
   expect(entries.map(([, sentence, name, defaultText]) => ({ name, defaultText, sentence }))).toEqual(settings);
 });
 
+describe('docs/adapters.md', () => {
+  const document = read('docs/adapters.md');
+  const EXAMPLE = 'examples/authorized-keys';
+
+  test('quotes the example as it is', () => {
+    // Whatever Markdown's formatter makes of the indentation.
+    const lines = (text: string) => text.split('\n').map((line) => line.trim());
+    const files = readdirSync(join(ROOT, EXAMPLE)).filter((name) => /\.(ts|json)$/.test(name));
+    const sources = files.map((name) => lines(read(`${EXAMPLE}/${name}`)).join('\n'));
+    const quotes = [...document.matchAll(/^```(?:ts|json)\n(.*?)^```$/gms)].map(([, code = '']) =>
+      lines(code).join('\n'),
+    );
+    expect(quotes.length).toBeGreaterThan(3);
+    expect(quotes.filter((quote) => !sources.some((source) => source.includes(quote.trim())))).toEqual([]);
+  });
+
+  test('lists every token, and every contract there is', () => {
+    const listed = column(document, 'All ports');
+    expect([...listed].sort()).toEqual(Object.keys(tokens).sort());
+    for (const name of Object.keys(contracts).filter((exported) => exported.endsWith('Contract'))) {
+      expect(document).toContain(`\`${name}\``);
+    }
+  });
+});
+
 test('every link from one document to another file leads somewhere', () => {
   const documents = [
     'README.md',
     'CHANGELOG.md',
+    'examples/authorized-keys/README.md',
     ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name)),
   ].filter((path) => path.endsWith('.md') && existsSync(join(ROOT, path)));
   const links = documents.flatMap((path) =>

@@ -63,6 +63,16 @@ const PROBES: readonly Probe[] = [
   ),
   probe('sqlite-only-in-embedded', 'src/adapters/memory/probe-sqlite.ts', "import Database from 'better-sqlite3';"),
   probe('http-client-only-in-http-adapters', 'src/adapters/memory/probe-http.ts', "import fetch from 'node-fetch';"),
+  ...[
+    ['package', "import type { z } from 'zod';"],
+    ['runner', "import { test } from '@jest/globals';"],
+    ['adapter', "import '../adapters/memory/index.js';"],
+    ['app', "import type {} from '../app/serve-git.js';"],
+  ].map(([name, source]) => probe('contracts-know-domain-and-ports', `src/contracts/probe-${name}.ts`, source)),
+  ...['domain', 'ports', 'adapters/memory', 'app'].map((folder) => {
+    const up = folder.replaceAll(/[^/]+/g, '..');
+    return probe('contracts-are-for-tests', `src/${folder}/probe-contract.ts`, `import '${up}/contracts/index.js';`);
+  }),
   probe('src-does-not-know-test', 'src/app/probe-test.ts', "import '../../test/support/temporary.js';"),
   probe('no-cycles', 'src/app/probe-cycle-a.ts', "import { b } from './probe-cycle-b.js'; export const a = [b];"),
   probe('only-declared-dependencies', 'src/app/probe-development.ts', "import { expect } from '@jest/globals';"),
@@ -78,6 +88,7 @@ const ALLOWED = {
     "import { Container } from 'inversify'; import '../adapters/ssh2/internals.js'; new Container();",
   'src/app/gateway.ts': "import type { ContainerModule } from 'inversify'; export type M = ContainerModule;",
   'src/ports/probe-fine.ts': "import type { Readable } from 'node:stream'; export type R = Readable;",
+  'src/contracts/probe-fine.ts': "import assert from 'node:assert/strict'; import '../ports/clock.js'; assert.ok(1);",
   'src/adapters/http/probe-fine.ts': "import fetch from 'node-fetch'; import { z } from 'zod'; void z; void fetch;",
   'test/support/temporary.ts': 'export {};',
 };

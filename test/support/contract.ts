@@ -1,6 +1,6 @@
 /** Runs contract cases under jest: one test each, and what an adapter lacks is skipped by name. */
 import { describe, test } from '@jest/globals';
-import type { ContractCase } from '../contracts/contract.js';
+import type { ContractCase } from '../../src/contracts/contract.js';
 
 export function runContract(subject: string, cases: readonly ContractCase[]): void {
   describe(subject, () => {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import type { MemoryCommand, MemoryProcess } from '../../src/adapters/memory/index.js';
-import type { Script } from '../contracts/dyno-scripts.js';
+import type { Script } from '../../src/contracts/dyno-scripts.js';
 
 export const echo: MemoryCommand = async ({ stdin, stdout }) => {
   await pipeline(stdin, stdout);

@@ -22,6 +22,7 @@ const PROGRAMS = {
   prlimit: answering('prlimit', '--version', 'util-linux'),
   setpriv: answering('setpriv', '--version', 'util-linux'),
   git: answering('git'),
+  openssl: answering('openssl', 'version'),
   'git-lfs': answering('git-lfs'),
   ssh: answering('ssh', '-V', 'openssh-client'),
   'ssh-keygen': { package: 'openssh-client', probe: ['sh', '-c', 'command -v ssh-keygen'] },

@@ -7,8 +7,8 @@ import type { Command } from 'commander';
 import { loadHostKeys } from '../../adapters/ssh2/host-keys.js';
 import { hasNativeBinding } from '../../adapters/ssh2/internals.js';
 import { checkInternals } from '../../adapters/ssh2/self-check.js';
-import type { Config } from '../config.js';
-import { chooseSandboxFor, dataFolderMode, hostKeyFolder, openPlatform } from '../container.js';
+import { ConfigError, type Config } from '../config.js';
+import { chooseSandboxFor, dataFolderMode, hostKeyFolder, openPlatform, tryAdapters } from '../container.js';
 import { listenProblem } from '../listen-problem.js';
 import { json, terminal } from './output.js';
 import type { Configure } from './context.js';
@@ -52,6 +52,7 @@ async function examine(config: Config): Promise<readonly Finding[]> {
     check('host keys', () => examineHostKeys(config)),
     ...(canRead ? [check('database', () => examineDatabase(config))] : []),
     checkSandbox(config),
+    ...(config.adapters.length > 0 ? [check('adapters', () => examineAdapters(config))] : []),
     check('port', () => examinePort(config)),
   ]);
 }
@@ -60,8 +61,14 @@ async function check(name: string, examination: () => string | Promise<string>):
   try {
     return { check: name, state: 'ok', says: await examination() };
   } catch (error) {
-    return { check: name, state: 'problem', says: error instanceof Error ? error.message : String(error) };
+    return { check: name, state: 'problem', says: sentenceOf(error) };
   }
+}
+
+/** A finding is one line. */
+function sentenceOf(error: unknown): string {
+  if (error instanceof ConfigError) return error.problems.join('; ');
+  return error instanceof Error ? error.message : String(error);
 }
 
 function examineNode(): string {
@@ -121,6 +128,11 @@ function examineDatabase(config: Config): string {
   } finally {
     db.close();
   }
+}
+
+async function examineAdapters(config: Config): Promise<string> {
+  const brought = [...(await tryAdapters(config))];
+  return brought.map(([name, ports]) => `${name} (${ports.join(', ') || 'all bound anew by later ones'})`).join(', ');
 }
 
 /** Where there is no data folder yet, in one that passes and lies where it will: looking must not make it. */

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EmbeddedAccessControl } from '../../../src/adapters/embedded/embedded-access-control.js';
 import { EmbeddedAuthenticator } from '../../../src/adapters/embedded/embedded-authenticator.js';
 import { EmbeddedSessionRegistry } from '../../../src/adapters/embedded/embedded-session-registry.js';
-import { never, turns, until } from '../../contracts/contract.js';
-import { sampleCaller, sampleKey, sampleRequest } from '../../contracts/samples.js';
+import { never, turns, until } from '../../../src/contracts/contract.js';
+import { sampleCaller, sampleKey, sampleRequest } from '../../../src/contracts/samples.js';
 import { openHouse, register, type House } from './house.js';
 
 let house: House;

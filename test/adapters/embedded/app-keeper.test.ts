@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { sampleKey } from '../../contracts/samples.js';
+import { sampleKey } from '../../../src/contracts/samples.js';
 import { openHouse, register, sampleWork, type House } from './house.js';
 import { leaseOn, Pushers, unfinished } from './pushing.js';
 

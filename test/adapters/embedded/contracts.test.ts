@@ -6,10 +6,10 @@ import { EmbeddedSessionRegistry } from '../../../src/adapters/embedded/embedded
 import { openDatabase } from '../../../src/adapters/embedded/database.js';
 import { EmbeddedPlatform } from '../../../src/adapters/embedded/platform.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
-import { accessControlContract } from '../../contracts/access-control.js';
-import { authenticatorContract } from '../../contracts/authenticator.js';
-import { repositoryLocksContract } from '../../contracts/repository-locks.js';
-import { sessionRegistryContract } from '../../contracts/session-registry.js';
+import { accessControlContract } from '../../../src/contracts/access-control.js';
+import { authenticatorContract } from '../../../src/contracts/authenticator.js';
+import { repositoryLocksContract } from '../../../src/contracts/repository-locks.js';
+import { sessionRegistryContract } from '../../../src/contracts/session-registry.js';
 import { runContract } from '../../support/contract.js';
 import { openHouse, register, settledApp, type House } from './house.js';
 

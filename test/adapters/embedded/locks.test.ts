@@ -8,7 +8,7 @@ import { SystemClock } from '../../../src/adapters/system/clock.js';
 import { isDeparture } from '../../../src/domain/session-end.js';
 import { isRefusal } from '../../../src/domain/refusal.js';
 import type { Lease } from '../../../src/ports/repository-locks.js';
-import { never, until } from '../../contracts/contract.js';
+import { never, until } from '../../../src/contracts/contract.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { compiledSources, OtherProcess } from './compiled.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { PlatformErrorCode } from '../../../src/adapters/embedded/platform-error.js';
-import { sampleKey } from '../../contracts/samples.js';
+import { sampleKey } from '../../../src/contracts/samples.js';
 import { openHouse, register, settledApp, type House } from './house.js';
 
 let house: House;

@@ -1,7 +1,7 @@
 import type { JobResult, RunInRepository } from '../../../src/adapters/embedded/repository-run.js';
 import type { Lease } from '../../../src/ports/repository-locks.js';
-import { provisionerContract } from '../../contracts/provisioner.js';
-import { sampleKey } from '../../contracts/samples.js';
+import { provisionerContract } from '../../../src/contracts/provisioner.js';
+import { sampleKey } from '../../../src/contracts/samples.js';
 import { runContract } from '../../support/contract.js';
 import { openHouse, owner, register } from './house.js';
 import { grantOf, leaseOn, orderOf, Pushers, unfinished } from './pushing.js';

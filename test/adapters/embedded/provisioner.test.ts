@@ -2,8 +2,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { isRefusal } from '../../../src/domain/refusal.js';
-import { until } from '../../contracts/contract.js';
-import { sampleKey } from '../../contracts/samples.js';
+import { until } from '../../../src/contracts/contract.js';
+import { sampleKey } from '../../../src/contracts/samples.js';
 import { git, openHouse, register, sampleWork, type House } from './house.js';
 import { grantOf, leaseOn, Pushers } from './pushing.js';
 

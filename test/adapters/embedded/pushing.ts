@@ -6,9 +6,9 @@ import type { Dyno } from '../../../src/domain/dyno.js';
 import type { Grant } from '../../../src/domain/grant.js';
 import { isRefusal, type Refusal } from '../../../src/domain/refusal.js';
 import type { Lease } from '../../../src/ports/repository-locks.js';
-import { never } from '../../contracts/contract.js';
-import type { Order } from '../../contracts/provisioner.js';
-import { sampleCaller, sampleSession } from '../../contracts/samples.js';
+import { never } from '../../../src/contracts/contract.js';
+import type { Order } from '../../../src/contracts/provisioner.js';
+import { sampleCaller, sampleSession } from '../../../src/contracts/samples.js';
 import { git, sampleWork, type House } from './house.js';
 
 export interface Pushing {

@@ -1,5 +1,5 @@
 import { MemoryClientChannel } from '../../../src/adapters/memory/index.js';
-import { clientChannelContract } from '../../contracts/client-channel.js';
+import { clientChannelContract } from '../../../src/contracts/client-channel.js';
 import { runContract } from '../../support/contract.js';
 
 runContract(

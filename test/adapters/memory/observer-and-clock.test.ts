@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { MemoryClock, MemoryObserver } from '../../../src/adapters/memory/index.js';
-import { clockContract } from '../../contracts/clock.js';
-import { observerContract, sampleEvents } from '../../contracts/observer.js';
+import { clockContract } from '../../../src/contracts/clock.js';
+import { observerContract, sampleEvents } from '../../../src/contracts/observer.js';
 import { runContract } from '../../support/contract.js';
 
 runContract(

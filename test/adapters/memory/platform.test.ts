@@ -6,9 +6,9 @@ import {
 } from '../../../src/adapters/memory/index.js';
 import { Fault } from '../../../src/domain/fault.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
-import { accessControlContract } from '../../contracts/access-control.js';
-import { authenticatorContract } from '../../contracts/authenticator.js';
-import { sessionRegistryContract } from '../../contracts/session-registry.js';
+import { accessControlContract } from '../../../src/contracts/access-control.js';
+import { authenticatorContract } from '../../../src/contracts/authenticator.js';
+import { sessionRegistryContract } from '../../../src/contracts/session-registry.js';
 import { runContract } from '../../support/contract.js';
 
 function usersOf(platform: MemoryPlatform) {

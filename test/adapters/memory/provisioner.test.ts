@@ -2,9 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { MemoryClock, MemoryProvisioner, MemoryRepositoryLocks } from '../../../src/adapters/memory/index.js';
 import { Fault } from '../../../src/domain/fault.js';
 import { isRefusal } from '../../../src/domain/refusal.js';
-import { never } from '../../contracts/contract.js';
-import { provisionerContract, type Order } from '../../contracts/provisioner.js';
-import { sampleCaller, sampleSession } from '../../contracts/samples.js';
+import { never } from '../../../src/contracts/contract.js';
+import { provisionerContract, type Order } from '../../../src/contracts/provisioner.js';
+import { sampleCaller, sampleSession } from '../../../src/contracts/samples.js';
 import { runContract } from '../../support/contract.js';
 
 function orders() {

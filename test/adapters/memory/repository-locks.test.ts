@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { MemoryClock, MemoryRepositoryLocks, type MemoryLockState } from '../../../src/adapters/memory/index.js';
 import { Fault } from '../../../src/domain/fault.js';
 import { isDeparture } from '../../../src/domain/session-end.js';
-import { repositoryLocksContract } from '../../contracts/repository-locks.js';
+import { repositoryLocksContract } from '../../../src/contracts/repository-locks.js';
 import { runContract } from '../../support/contract.js';
 
 runContract(

@@ -1,5 +1,5 @@
 import { MemoryThrottle } from '../../../src/adapters/memory/index.js';
-import { throttleContract } from '../../contracts/throttle.js';
+import { throttleContract } from '../../../src/contracts/throttle.js';
 import { runContract } from '../../support/contract.js';
 
 runContract(

@@ -2,9 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { MemoryTransport, type MemoryCommand } from '../../../src/adapters/memory/index.js';
 import { SystemClock } from '../../../src/adapters/system/clock.js';
 import type { Dyno } from '../../../src/domain/dyno.js';
-import { never } from '../../contracts/contract.js';
-import { read } from '../../contracts/dyno-driver.js';
-import { transportContract } from '../../contracts/transport.js';
+import { never } from '../../../src/contracts/contract.js';
+import { read } from '../../../src/contracts/dyno-driver.js';
+import { transportContract } from '../../../src/contracts/transport.js';
 import { runContract } from '../../support/contract.js';
 import { commandFor } from '../../support/memory-commands.js';
 

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { JobResult } from '../../../src/adapters/process/run.js';
 import type { SandboxJob } from '../../../src/adapters/process/sandbox.js';
 import { DEFAULT_DYNO_LIMITS } from '../../../src/domain/dyno-policy.js';
-import { line } from '../../contracts/dyno-driver.js';
+import { line } from '../../../src/contracts/dyno-driver.js';
 import { needs } from '../../support/programs.js';
 import { dataFolder, SECRET, type DataFolder } from './attacks.js';
 import { bubblewrap, isRoot, RUN_AS, SERVER, sh } from './ground.js';

@@ -8,7 +8,7 @@ import { expect, test } from '@jest/globals';
 import { ProcessTransport } from '../../../src/adapters/process/process-transport.js';
 import type { Sandbox } from '../../../src/adapters/process/sandbox.js';
 import type { Dyno } from '../../../src/domain/dyno.js';
-import { never, until } from '../../contracts/contract.js';
+import { never, until } from '../../../src/contracts/contract.js';
 import { needs } from '../../support/programs.js';
 import { compiledSources } from './compiled.js';
 import { bareRepository, bubblewrap, isRoot, runAs, SERVER, unsandboxed } from './ground.js';

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Dyno } from '../../../src/domain/dyno.js';
 import type { GitService } from '../../../src/domain/git-request.js';
 import type { Transport } from '../../../src/ports/transport.js';
-import { never } from '../../contracts/contract.js';
+import { never } from '../../../src/contracts/contract.js';
 
 export class GitDaemon {
   readonly #server: Server;

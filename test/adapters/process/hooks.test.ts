@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { HOOKS_FOLDER } from '../../../src/adapters/process/assets.js';
 import { ProcessTransport } from '../../../src/adapters/process/process-transport.js';
 import type { Sandbox } from '../../../src/adapters/process/sandbox.js';
-import { until } from '../../contracts/contract.js';
+import { until } from '../../../src/contracts/contract.js';
 import { needs } from '../../support/programs.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { GitDaemon } from './git-daemon.js';

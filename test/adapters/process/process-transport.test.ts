@@ -9,10 +9,10 @@ import { ProcessTransport } from '../../../src/adapters/process/process-transpor
 import type { Sandbox } from '../../../src/adapters/process/sandbox.js';
 import type { Dyno } from '../../../src/domain/dyno.js';
 import type { GitService } from '../../../src/domain/git-request.js';
-import { never, rejectionOf, until, within } from '../../contracts/contract.js';
-import { line, read } from '../../contracts/dyno-driver.js';
-import { shellScript, type Script } from '../../contracts/dyno-scripts.js';
-import { transportContract, type TransportHarness } from '../../contracts/transport.js';
+import { never, rejectionOf, until, within } from '../../../src/contracts/contract.js';
+import { line, read } from '../../../src/contracts/dyno-driver.js';
+import { shellScript, type Script } from '../../../src/contracts/dyno-scripts.js';
+import { transportContract, type TransportHarness } from '../../../src/contracts/transport.js';
 import { runContract } from '../../support/contract.js';
 import { needs } from '../../support/programs.js';
 import { bareRepository, bubblewrap, giveToDynos, SERVER, unsandboxed } from './ground.js';

@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { runInSandbox } from '../../../src/adapters/process/run.js';
 import { REPOSITORY, type Sandbox } from '../../../src/adapters/process/sandbox.js';
 import { isFault } from '../../../src/domain/fault.js';
-import { rejectionOf } from '../../contracts/contract.js';
+import { rejectionOf } from '../../../src/contracts/contract.js';
 import { needs } from '../../support/programs.js';
 import { bareRepository, bubblewrap, giveToDynos, SERVER, sh, unsandboxed } from './ground.js';
 import { processesOf } from './process-watch.js';

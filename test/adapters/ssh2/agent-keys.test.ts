@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { agentKeyLines } from '../../../src/adapters/ssh2/agent-keys.js';
-import { until, within } from '../../contracts/contract.js';
+import { until, within } from '../../../src/contracts/contract.js';
 import { execute } from '../../support/door.js';
 import { needs } from '../../support/programs.js';
 import { temporaryFolder } from '../../support/temporary.js';

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import ssh2 from 'ssh2';
 import { loadOrCreateHostKeys } from '../../../src/adapters/ssh2/host-keys.js';
 import type { AlgorithmSet } from '../../../src/domain/algorithm-set.js';
-import { until } from '../../contracts/contract.js';
+import { until } from '../../../src/contracts/contract.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { makePair, openGround, type Ground } from './ground.js';
 import { RawClient } from './raw-client.js';

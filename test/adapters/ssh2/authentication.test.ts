@@ -1,7 +1,7 @@
 /** Logging in as it is meant to be, and how the door says no. Forgeries have a file of their own. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Fault } from '../../../src/domain/fault.js';
-import { until } from '../../contracts/contract.js';
+import { until } from '../../../src/contracts/contract.js';
 import { needs } from '../../support/programs.js';
 import { makePair, openGround, type Ground } from './ground.js';
 import { generateKey, openssh } from './openssh.js';

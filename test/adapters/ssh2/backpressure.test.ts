@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import ssh2, { type ClientChannel as Ssh2Channel } from 'ssh2';
 import type { ClientChannel } from '../../../src/ports/client-channel.js';
-import { until, within } from '../../contracts/contract.js';
+import { until, within } from '../../../src/contracts/contract.js';
 import { makePair, openGround, type Ground } from './ground.js';
 import { RawClient } from './raw-client.js';
 import { channelRequest, MESSAGE, string } from '../../support/ssh-bytes.js';

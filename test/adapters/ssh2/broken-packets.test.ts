@@ -1,7 +1,7 @@
 /** Packets that can't be ones, and what comes behind them. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { until } from '../../../src/contracts/contract.js';
 import { turnedAwayLine, type TurnedAway } from '../../../src/domain/words/turned-away.js';
-import { until } from '../../contracts/contract.js';
 import { usedBytes } from '../../support/garbage.js';
 import { HostileClient } from '../../support/hostile/client.js';
 import { MESSAGE, message, string } from '../../support/ssh-bytes.js';

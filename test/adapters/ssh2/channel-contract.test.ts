@@ -1,8 +1,8 @@
 import ssh2, { type ClientChannel as Ssh2Channel } from 'ssh2';
 import type { SignalName } from '../../../src/domain/dyno.js';
 import type { Verdict } from '../../../src/domain/verdict.js';
-import { clientChannelContract, type ClientChannelHarness } from '../../contracts/client-channel.js';
-import { until } from '../../contracts/contract.js';
+import { clientChannelContract, type ClientChannelHarness } from '../../../src/contracts/client-channel.js';
+import { until } from '../../../src/contracts/contract.js';
 import { runContract } from '../../support/contract.js';
 import { makePair, openGround } from './ground.js';
 import { sendPayloads } from './raw-client.js';

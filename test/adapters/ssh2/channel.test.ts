@@ -1,6 +1,6 @@
 /** What travels over one channel, message by message. What every client channel promises is in its contract. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { until, within } from '../../contracts/contract.js';
+import { until, within } from '../../../src/contracts/contract.js';
 import { makePair, openGround, type Ground, type Request } from './ground.js';
 import { RawClient } from './raw-client.js';
 import { channelRequest, MESSAGE, message, openSession, Reader, string, uint32 } from '../../support/ssh-bytes.js';

@@ -4,7 +4,7 @@ import { MemoryThrottle } from '../../../src/adapters/memory/index.js';
 import { Doorkeeper, type Admission } from '../../../src/adapters/ssh2/guard/doorkeeper.js';
 import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.js';
 import type { TurnedAway } from '../../../src/domain/words/turned-away.js';
-import { until } from '../../contracts/contract.js';
+import { until } from '../../../src/contracts/contract.js';
 
 const ME = '192.0.2.1';
 

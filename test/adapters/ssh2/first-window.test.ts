@@ -1,6 +1,6 @@
 /** What a client may send over a session before and after somebody reads it. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { until } from '../../contracts/contract.js';
+import { until } from '../../../src/contracts/contract.js';
 import { turnedAwayLine } from '../../../src/domain/words/turned-away.js';
 import { HostileClient } from '../../support/hostile/client.js';
 import { channelRequest, message, MESSAGE, Reader, string, uint32 } from '../../support/ssh-bytes.js';

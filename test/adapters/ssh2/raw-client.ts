@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import ssh2, { type ConnectConfig } from 'ssh2';
 import type { Pair } from './ground.js';
 import { MESSAGE, named, openSession, proof, Reader, signedData, type KeyRequest } from '../../support/ssh-bytes.js';
-import { until } from '../../contracts/contract.js';
+import { until } from '../../../src/contracts/contract.js';
 
 /** What is used of ssh2's Protocol (lib/protocol/Protocol.js). */
 interface Protocol {

@@ -6,7 +6,7 @@ import ssh2 from 'ssh2';
 import { MemoryThrottle } from '../../../src/adapters/memory/index.js';
 import { SshServer } from '../../../src/adapters/ssh2/server.js';
 import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.js';
-import { turns, until, within } from '../../contracts/contract.js';
+import { turns, until, within } from '../../../src/contracts/contract.js';
 import { needs } from '../../support/programs.js';
 import { makePair, openGround, type Ground } from './ground.js';
 import { generateKey, openssh } from './openssh.js';

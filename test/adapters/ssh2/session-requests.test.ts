@@ -1,6 +1,6 @@
 /** What a client may ask of a session channel, and that everything else is refused without ending anything. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { until } from '../../contracts/contract.js';
+import { until } from '../../../src/contracts/contract.js';
 import { needs } from '../../support/programs.js';
 import { makePair, openGround, type Ground } from './ground.js';
 import { generateKey, openssh } from './openssh.js';

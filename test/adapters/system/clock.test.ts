@@ -3,8 +3,8 @@ import { createHook } from 'node:async_hooks';
 import { setTimeout as realTime } from 'node:timers/promises';
 import { SystemClock } from '../../../src/adapters/system/clock.js';
 import { newId } from '../../../src/adapters/system/ids.js';
-import { clockContract } from '../../contracts/clock.js';
-import { until } from '../../contracts/contract.js';
+import { clockContract } from '../../../src/contracts/clock.js';
+import { until } from '../../../src/contracts/contract.js';
 import { runContract } from '../../support/contract.js';
 
 runContract(

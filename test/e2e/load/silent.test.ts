@@ -17,6 +17,10 @@ const KIB = 1024;
 const MOST_BYTES = 128 * KIB;
 const MOST_RESIDENT_BYTES = 192 * KIB;
 
+/** Code that was compiled meanwhile, tables that have grown once; some KiB for each connection would be a leak. */
+const MOST_LEFT_BYTES = 8 * KIB ** 2;
+const SETTLE_LIMIT_MS = 20_000;
+
 describe('thousands of connections on which nothing happens', () => {
   const door = new MeasuredDoor({ ...ALL_ARE_LET_IN, ...ALL_ARE_WAITED_FOR });
   const clients: HostileClient[] = [];
@@ -91,10 +95,12 @@ describe('thousands of connections on which nothing happens', () => {
   test('leave nothing behind', async () => {
     await closeAll(clients.splice(0));
     await door.connectionsGone();
-    const now = await door.usage();
-    const held = now.heldBytes - before.heldBytes;
+    const since = performance.now();
+    const heldNow = async () => (await door.usage()).heldBytes - before.heldBytes;
+    let held = await heldNow();
+    // What a closed socket has left to a later turn of the event loop goes with the next garbage.
+    while (held > MOST_LEFT_BYTES && performance.now() - since < SETTLE_LIMIT_MS) held = await heldNow();
     figure(`after ${CLIENTS} silent connections have left`, `${(held / KIB).toFixed(0)} KiB more than before them`);
-    // Code that was compiled meanwhile, tables that have grown once: some KiB each would be a leak.
-    expect(held).toBeLessThan(8 * KIB ** 2);
+    expect(held).toBeLessThan(MOST_LEFT_BYTES);
   });
 });

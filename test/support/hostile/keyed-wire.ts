@@ -1,5 +1,5 @@
 /** A wire that exchanges keys (RFC 4253 7): as far as it is told to, and in the pieces that a test wants. */
-import { until } from '../../contracts/contract.js';
+import { until } from '../../../src/contracts/contract.js';
 import { MESSAGE, message } from '../ssh-bytes.js';
 import { Curve25519, isStrict, kexInit, type Offer } from './key-exchange.js';
 import { openerOf, sealerOf, type Opener } from './packets.js';

@@ -1,7 +1,7 @@
 /** What is offered, and to whom it is not (weaknesses 12, 14 and 18 of PROTECTIONS.md, section 3). */
 import { deflateSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { until } from '../../../contracts/contract.js';
+import { until } from '../../../../src/contracts/contract.js';
 import { OFFER, readKexInit, type Offer } from '../../../support/hostile/key-exchange.js';
 import { MESSAGE, message, Reader, string } from '../../../support/ssh-bytes.js';
 import { AttackGround, expectTurnedAway, MEBIBYTE, REASON } from './attack-ground.js';

@@ -6,7 +6,7 @@ import ssh2 from 'ssh2';
 import type { SshServerOptions } from '../../../../src/adapters/ssh2/server.js';
 import { DEFAULT_ADMISSION_LIMITS, type AdmissionLimits } from '../../../../src/domain/admission-policy.js';
 import { turnedAwayLine, type TurnedAway } from '../../../../src/domain/words/turned-away.js';
-import { until, within } from '../../../contracts/contract.js';
+import { until, within } from '../../../../src/contracts/contract.js';
 import { HostileClient } from '../../../support/hostile/client.js';
 import { makePair, openGround, type Ground, type Request } from '../ground.js';
 

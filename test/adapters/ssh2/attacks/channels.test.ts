@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { channelRefusedLine } from '../../../../src/domain/words/turned-away.js';
 import type { ClientChannel } from '../../../../src/ports/client-channel.js';
-import { until } from '../../../contracts/contract.js';
+import { until } from '../../../../src/contracts/contract.js';
 import type { HostileClient } from '../../../support/hostile/client.js';
 import { channelRequest, MESSAGE, message, openSession, Reader, string, uint32 } from '../../../support/ssh-bytes.js';
 import { AttackGround, expectTurnedAway, MEBIBYTE, REASON } from './attack-ground.js';

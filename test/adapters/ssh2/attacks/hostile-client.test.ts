@@ -1,7 +1,7 @@
 /** The control: our hostile client can behave. Were it turned away for its own mistakes, no attack would prove a thing. */
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { until } from '../../../contracts/contract.js';
+import { until } from '../../../../src/contracts/contract.js';
 import type { HostileClient } from '../../../support/hostile/client.js';
 import { MESSAGE, message, Reader, string, uint32 } from '../../../support/ssh-bytes.js';
 import { AttackGround, MEBIBYTE } from './attack-ground.js';

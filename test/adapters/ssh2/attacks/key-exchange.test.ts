@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { until } from '../../../contracts/contract.js';
+import { until } from '../../../../src/contracts/contract.js';
 import type { HostileClient } from '../../../support/hostile/client.js';
 import { kexInit } from '../../../support/hostile/key-exchange.js';
 import { MESSAGE, message, string, uint32 } from '../../../support/ssh-bytes.js';

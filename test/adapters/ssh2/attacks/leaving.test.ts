@@ -6,7 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { until } from '../../../contracts/contract.js';
+import { until } from '../../../../src/contracts/contract.js';
 import type { HostileClient } from '../../../support/hostile/client.js';
 import { MESSAGE, message, Reader, uint32 } from '../../../support/ssh-bytes.js';
 import { AttackGround } from './attack-ground.js';

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ClientChannel } from '../../../../src/ports/client-channel.js';
-import { until } from '../../../contracts/contract.js';
+import { until } from '../../../../src/contracts/contract.js';
 import { HostileClient } from '../../../support/hostile/client.js';
 import { channelRequest, MESSAGE, openSession, string } from '../../../support/ssh-bytes.js';
 import { AttackGround, MEBIBYTE } from './attack-ground.js';

@@ -1,7 +1,7 @@
 /** How many may knock at once (PROTECTIONS.md, section 4, 8 and 9): a flood of connections shuts nobody else out. */
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { turnedAwayLine, type TurnedAway } from '../../../../src/domain/words/turned-away.js';
-import { until } from '../../../contracts/contract.js';
+import { until } from '../../../../src/contracts/contract.js';
 import type { HostileClient } from '../../../support/hostile/client.js';
 import { MESSAGE, Reader } from '../../../support/ssh-bytes.js';
 import { AttackGround, expectTurnedAway, REASON } from './attack-ground.js';

@@ -8,7 +8,7 @@ import ssh2 from 'ssh2';
 import { MemoryThrottle } from '../../../../src/adapters/memory/index.js';
 import { DEFAULT_ADMISSION_LIMITS } from '../../../../src/domain/admission-policy.js';
 import type { DomainEvent } from '../../../../src/domain/events.js';
-import { until, within } from '../../../contracts/contract.js';
+import { until, within } from '../../../../src/contracts/contract.js';
 import { usedBytes } from '../../../support/garbage.js';
 import type { HostileClient } from '../../../support/hostile/client.js';
 import { makePair, openGround, type Ground, type Request } from '../ground.js';

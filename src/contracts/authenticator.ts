@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { KEY_ALGORITHMS, type PublicKey } from '../domain/public-key.js';
+import { isRefusal } from '../domain/refusal.js';
+import type { Authenticator } from '../ports/authenticator.js';
+import {
+  assertFault,
+  casesOf,
+  gone,
+  never,
+  offered,
+  rejectionOf,
+  type ContractCase,
+  type Harness,
+  type Promised,
+} from './contract.js';
+import { sampleKey } from './samples.js';
+
+/** An authenticator, and the platform behind it. */
+export interface AuthenticatorHarness extends Harness {
+  readonly authenticator: Authenticator;
+  /** Gives the user one more key; the first makes the user. */
+  register(user: string, key: PublicKey): Promise<void>;
+  removeKey(user: string, key: PublicKey): Promise<void>;
+  removeUser(user: string): Promise<void>;
+  /** From now on the platform can't be asked. */
+  readonly breakDown?: () => Promise<void>;
+  /** From now on the platform does not answer. */
+  readonly stall?: () => Promise<void>;
+}
+
+export type AuthenticatorLack = 'breakDown' | 'stall';
+
+const ADDRESS = '192.0.2.7';
+
+export function authenticatorContract(
+  open: () => Promise<AuthenticatorHarness>,
+  lacks: readonly AuthenticatorLack[] = [],
+): readonly ContractCase[] {
+  return casesOf(open, lacks, [...answers, ...failures]);
+}
+
+async function nameOf(authenticator: Authenticator, key: PublicKey): Promise<string> {
+  const answer = await authenticator.identify(key, ADDRESS, never());
+  return isRefusal(answer) ? `refused: ${answer.kind}` : answer.name;
+}
+
+const answers: readonly Promised<AuthenticatorHarness, AuthenticatorLack>[] = [
+  ...KEY_ALGORITHMS.map((algorithm) => ({
+    name: `a registered ${algorithm} key gives its user`,
+    async run({ authenticator, register }: AuthenticatorHarness) {
+      const key = sampleKey(algorithm);
+      await register('alice', key);
+      assert.equal(await nameOf(authenticator, key), 'alice');
+    },
+  })),
+  {
+    name: 'a key that nobody holds is refused as unknown',
+    async run({ authenticator, register }) {
+      await register('alice', sampleKey());
+      assert.deepEqual(await authenticator.identify(sampleKey(), ADDRESS, never()), { kind: 'unknown-key' });
+    },
+  },
+  {
+    name: 'each of several keys gives the one user who holds it',
+    async run({ authenticator, register }) {
+      const [first, second, other] = [sampleKey(), sampleKey('ssh-rsa'), sampleKey()];
+      await register('alice', first);
+      await register('alice', second);
+      await register('bob', other);
+      const names = await Promise.all([first, second, other].map((key) => nameOf(authenticator, key)));
+      assert.deepEqual(names, ['alice', 'alice', 'bob']);
+    },
+  },
+  {
+    name: 'a look-up grants and changes nothing: asked again, it answers the same',
+    async run({ authenticator, register }) {
+      const [known, unknown] = [sampleKey(), sampleKey()];
+      await register('alice', known);
+      for (let round = 0; round < 3; round++) {
+        assert.equal(await nameOf(authenticator, unknown), 'refused: unknown-key');
+        assert.equal(await nameOf(authenticator, known), 'alice');
+      }
+    },
+  },
+  {
+    name: 'a removed key is unknown from the next question on, and the others of its user are not',
+    async run({ authenticator, register, removeKey }) {
+      const [kept, removed] = [sampleKey(), sampleKey()];
+      await register('alice', kept);
+      await register('alice', removed);
+      assert.equal(await nameOf(authenticator, removed), 'alice');
+      await removeKey('alice', removed);
+      assert.equal(await nameOf(authenticator, removed), 'refused: unknown-key');
+      assert.equal(await nameOf(authenticator, kept), 'alice');
+    },
+  },
+  {
+    name: 'every key of a removed user is unknown',
+    async run({ authenticator, register, removeUser }) {
+      const [first, second] = [sampleKey(), sampleKey()];
+      await register('alice', first);
+      await register('alice', second);
+      await removeUser('alice');
+      assert.equal(await nameOf(authenticator, first), 'refused: unknown-key');
+      assert.equal(await nameOf(authenticator, second), 'refused: unknown-key');
+    },
+  },
+  {
+    name: 'questions at the same time do not mix',
+    async run({ authenticator, register }) {
+      const keys = Array.from({ length: 20 }, () => sampleKey());
+      for (const [index, key] of keys.entries()) if (index % 2 === 0) await register(`user${index}`, key);
+      const names = await Promise.all(keys.map((key) => nameOf(authenticator, key)));
+      assert.deepEqual(
+        names,
+        keys.map((_, index) => (index % 2 === 0 ? `user${index}` : 'refused: unknown-key')),
+      );
+    },
+  },
+];
+
+const failures: readonly Promised<AuthenticatorHarness, AuthenticatorLack>[] = [
+  {
+    name: 'a question that was given up before it was asked rejects with the reason of the signal',
+    async run({ authenticator, register }) {
+      const key = sampleKey();
+      await register('alice', key);
+      const signal = gone();
+      assert.equal(await rejectionOf(authenticator.identify(key, ADDRESS, signal)), signal.reason);
+      assert.equal(await nameOf(authenticator, key), 'alice');
+    },
+  },
+  {
+    name: 'a question that is given up while it is open rejects with the reason of the signal',
+    needs: 'stall',
+    async run({ authenticator, register, stall }) {
+      const key = sampleKey();
+      await register('alice', key);
+      await offered(stall, 'stall')();
+      const giveUp = new AbortController();
+      const question = authenticator.identify(key, ADDRESS, giveUp.signal);
+      giveUp.abort(new Error('given up'));
+      assert.equal(await rejectionOf(question), giveUp.signal.reason);
+    },
+  },
+  {
+    name: 'an outage is thrown as a fault, for known and unknown keys alike, and never answered as a refusal',
+    needs: 'breakDown',
+    async run({ authenticator, register, breakDown }) {
+      const key = sampleKey();
+      await register('alice', key);
+      await offered(breakDown, 'breakDown')();
+      assertFault(await rejectionOf(authenticator.identify(key, ADDRESS, never())), 'identify');
+      assertFault(await rejectionOf(authenticator.identify(sampleKey(), ADDRESS, never())), 'identify');
+    },
+  },
+];

@@ -1,0 +1,14 @@
+/** The contracts of all ports, for the tests of an adapter under any test runner: see docs/adapters.md. */
+export { accessControlContract, type AccessControlHarness, type AccessControlLack } from './access-control.js';
+export { authenticatorContract, type AuthenticatorHarness, type AuthenticatorLack } from './authenticator.js';
+export { clientChannelContract, type ClientChannelHarness } from './client-channel.js';
+export { clockContract, type ClockHarness } from './clock.js';
+export type { ContractCase, Harness } from './contract.js';
+export { shellScript, type Script } from './dyno-scripts.js';
+export { observerContract, type ObserverHarness, type ObserverLack } from './observer.js';
+export { provisionerContract, type Order, type ProvisionerHarness, type ProvisionerLack } from './provisioner.js';
+export { repositoryLocksContract, type RepositoryLocksHarness, type RepositoryLocksLack } from './repository-locks.js';
+export { sampleCaller, sampleKey, sampleRequest, sampleSession } from './samples.js';
+export { sessionRegistryContract, type SessionRegistryHarness, type SessionRegistryLack } from './session-registry.js';
+export { throttleContract, type ThrottleHarness } from './throttle.js';
+export { transportContract, type TransportHarness, type TransportLack } from './transport.js';

@@ -1,0 +1,60 @@
+/** Keys, callers and sessions to ask ports about: made up, but well formed. */
+import { createHash, randomBytes } from 'node:crypto';
+import type { GitRequest, GitService } from '../domain/git-request.js';
+import type { KeyAlgorithm, PublicKey } from '../domain/public-key.js';
+import type { Caller, Session } from '../domain/session.js';
+
+/** A fresh key in SSH wire format. */
+export function sampleKey(algorithm: KeyAlgorithm = 'ssh-ed25519'): PublicKey {
+  const blob = Buffer.concat([Buffer.from(algorithm), ...bodyOf(algorithm)].flatMap(sshString));
+  return {
+    algorithm,
+    blob: new Uint8Array(blob),
+    sha256: `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`,
+    md5: createHash('md5').update(blob).digest('hex'),
+  };
+}
+
+function sshString(bytes: Uint8Array): Uint8Array[] {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  return [length, bytes];
+}
+
+const POINT_BYTES = { 'ecdsa-sha2-nistp256': 64, 'ecdsa-sha2-nistp384': 96, 'ecdsa-sha2-nistp521': 132 };
+
+function bodyOf(algorithm: KeyAlgorithm): Uint8Array[] {
+  switch (algorithm) {
+    case 'ssh-ed25519':
+      return [randomBytes(32)];
+    case 'ssh-rsa':
+      return [Buffer.from([1, 0, 1]), Buffer.concat([Buffer.from([0, 0x80]), randomBytes(383)])];
+    default:
+      return [
+        Buffer.from(algorithm.slice('ecdsa-sha2-'.length)),
+        Buffer.concat([Buffer.from([4]), randomBytes(POINT_BYTES[algorithm])]),
+      ];
+  }
+}
+
+export function sampleCaller(user: string, key: PublicKey = sampleKey()): Caller {
+  return {
+    connection: {
+      id: `c-${randomBytes(6).toString('hex')}`,
+      address: '192.0.2.7',
+      port: 50_022,
+      software: 'OpenSSH_9.6',
+      login: 'git',
+    },
+    user: { name: user },
+    key,
+  };
+}
+
+export function sampleRequest(service: GitService, app: string): GitRequest {
+  return { service, app, protocol: 2 };
+}
+
+export function sampleSession(caller: Caller, service: GitService, app: string): Session {
+  return { id: `s-${randomBytes(6).toString('hex')}`, caller, request: sampleRequest(service, app) };
+}
