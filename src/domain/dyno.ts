@@ -1,4 +1,5 @@
 import type { DynoPlan } from './dyno-policy.js';
+import type { GitService } from './git-request.js';
 
 /** Where git runs: an isolated place with one app's repository mounted. */
 export interface Dyno {
@@ -14,6 +15,14 @@ export type DynoLink =
       /** Absolute path of the bare repository. */
       readonly repository: string;
       readonly plan: DynoPlan;
+    }
+  /** A dyno that an Openruko dyno host runs: met at the host's rendezvous port, where the dyno's id names it. */
+  | {
+      readonly kind: 'rendezvous';
+      /** Name or address of the dyno host. */
+      readonly host: string;
+      /** What runs there: how its end is judged depends on it. */
+      readonly service: GitService;
     }
   /** A dyno inside this process, for tests and examples: the id names it. */
   | { readonly kind: 'memory' };

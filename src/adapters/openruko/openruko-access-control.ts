@@ -1,0 +1,31 @@
+import { isWrite, type GitRequest } from '../../domain/git-request.js';
+import type { Grant } from '../../domain/grant.js';
+import type { Refusal } from '../../domain/refusal.js';
+import type { Caller } from '../../domain/session.js';
+import type { AccessControl } from '../../ports/access-control.js';
+import type { ApiClient } from './api-client.js';
+
+/**
+ * Asks whether the *user* may use the app, which `gitaction` does not: that call is made with the service's key, and
+ * does as it is told.
+ *
+ * The key is looked up anew for each request. So a removal counts at once, and the user's API key lives no longer than
+ * the question it is needed for.
+ */
+export class OpenrukoAccessControl implements AccessControl {
+  readonly #api: ApiClient;
+
+  constructor(api: ApiClient) {
+    this.#api = api;
+  }
+
+  async authorize({ user, key }: Caller, request: GitRequest, signal: AbortSignal): Promise<Grant | Refusal> {
+    const { app, service } = request;
+    const holder = await this.#api.lookUpKey(key.md5, 'authorize', signal);
+    if (holder === 'unknown' || holder.user !== user.name) return { kind: 'key-removed' };
+    if (!(await this.#api.mayUse(app, holder.apiKey, signal))) return { kind: 'no-access', app, service };
+    // Openruko's dynos run the two other services alone.
+    if (service === 'git-upload-archive') return { kind: 'archive-off', app };
+    return { app, access: isWrite(service) ? 'write' : 'read', lockMode: 'wait', creates: false };
+  }
+}

@@ -1,0 +1,89 @@
+import { Departure, type EndReason } from '../../domain/session-end.js';
+import type { Caller } from '../../domain/session.js';
+import type { Clock } from '../../ports/clock.js';
+import type { LiveConnection, LiveSession, SessionRegistry } from '../../ports/session-registry.js';
+import type { ApiClient } from './api-client.js';
+
+/**
+ * The connections of this process. Openruko tells nobody that a key was removed, so it is asked again, from time to
+ * time, for the key of each connection; a connection whose key has gone ends then. What it begins before is refused by
+ * access control, which asks each time.
+ */
+export class OpenrukoSessionRegistry implements SessionRegistry {
+  readonly #api: ApiClient;
+  readonly #clock: Clock;
+  readonly #everyMs: number;
+  readonly #connections = new Set<OpenrukoConnection>();
+
+  constructor(api: ApiClient, clock: Clock, everyMs = 30_000) {
+    this.#api = api;
+    this.#clock = clock;
+    this.#everyMs = everyMs;
+  }
+
+  addConnection(caller: Caller): LiveConnection {
+    const connection = new OpenrukoConnection(caller, () => this.#connections.delete(connection));
+    this.#connections.add(connection);
+    void this.#watch(connection);
+    return connection;
+  }
+
+  connections(): readonly LiveConnection[] {
+    return [...this.#connections];
+  }
+
+  async #watch(connection: OpenrukoConnection): Promise<void> {
+    const { over } = connection;
+    for (;;) {
+      await this.#clock.sleep(this.#everyMs, over).catch(() => undefined);
+      if (over.aborted) return;
+      if (await this.#isRemoved(connection)) connection.end('key-removed');
+    }
+  }
+
+  /** An outage removes nobody. */
+  async #isRemoved({ caller, over }: OpenrukoConnection): Promise<boolean> {
+    try {
+      const holder = await this.#api.lookUpKey(caller.key.md5, 'identify', over);
+      return holder === 'unknown' || holder.user !== caller.user.name;
+    } catch {
+      return false;
+    }
+  }
+}
+
+class OpenrukoConnection implements LiveConnection {
+  readonly #end = new AbortController();
+  readonly #over = new AbortController();
+  readonly #sessions = new Set<LiveSession>();
+  readonly #takeOff: () => void;
+  readonly ended = this.#end.signal;
+  /** Aborts when nobody needs to look after it any more. */
+  readonly over = this.#over.signal;
+
+  constructor(
+    readonly caller: Caller,
+    takeOff: () => void,
+  ) {
+    this.#takeOff = takeOff;
+  }
+
+  end(reason: EndReason): void {
+    this.#end.abort(new Departure(reason));
+    this.#over.abort();
+  }
+
+  addSession(session: LiveSession): { remove(): void } {
+    this.#sessions.add(session);
+    return { remove: () => void this.#sessions.delete(session) };
+  }
+
+  sessions(): readonly LiveSession[] {
+    return [...this.#sessions];
+  }
+
+  remove(): void {
+    this.#takeOff();
+    this.#over.abort();
+  }
+}
