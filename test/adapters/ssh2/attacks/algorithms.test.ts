@@ -1,4 +1,4 @@
-/** What is offered, and to whom it is not (weaknesses 12, 14 and 18 of PROTECTIONS.md, section 3). */
+/** What is offered, and to whom it is not (weaknesses 12, 14 and 18 of docs/hardening.md). */
 import { deflateSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { until } from '../../../../src/contracts/contract.js';

@@ -1,4 +1,4 @@
-/** What strangers may say (weakness 11 of PROTECTIONS.md, section 3), and what they may have held for them (5). */
+/** What strangers may say (weakness 11 of docs/hardening.md), and what they may have held for them (5). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { readKeyBlob } from '../../../../src/adapters/ssh2/public-keys.js';

@@ -1,4 +1,4 @@
-/** Channels (weaknesses 1, 2, 6 and 10 of PROTECTIONS.md, section 3): their packets, their windows and their number. */
+/** Channels (weaknesses 1, 2, 6 and 10 of docs/hardening.md): their packets, their windows and their number. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { channelRefusedLine } from '../../../../src/domain/words/turned-away.js';
 import type { ClientChannel } from '../../../../src/ports/client-channel.js';

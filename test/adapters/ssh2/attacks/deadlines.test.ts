@@ -1,4 +1,4 @@
-/** Those who never log in (weakness 7 of PROTECTIONS.md, section 3): every stage of the log-in has an end. */
+/** Those who never log in (weakness 7 of docs/hardening.md): every stage of the log-in has an end. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { HostileClient } from '../../../support/hostile/client.js';

@@ -1,4 +1,4 @@
-/** The first line (weakness 13 of PROTECTIONS.md, section 3; RFC 4253 4.2): in any pieces, and of no more than 255 bytes. */
+/** The first line (weakness 13 of docs/hardening.md; RFC 4253 4.2): in any pieces, and of no more than 255 bytes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { HostileClient } from '../../../support/hostile/client.js';

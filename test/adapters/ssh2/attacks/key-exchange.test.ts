@@ -1,4 +1,4 @@
-/** Key exchanges (weaknesses 4 and 17 of PROTECTIONS.md, section 3): ended in time, made in time, and not too many. */
+/** Key exchanges (weaknesses 4 and 17 of docs/hardening.md): ended in time, made in time, and not too many. */
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';

@@ -1,5 +1,5 @@
 /**
- * Clients that leave while git is at work (weakness 9 of PROTECTIONS.md, section 3), many at once. One by one, and with
+ * Clients that leave while git is at work (weakness 9 of docs/hardening.md), many at once. One by one, and with
  * real processes behind the door, it is shown in ../channel.test.ts ("a client that leaves"), in the transports'
  * contract and in test/e2e/aborts.test.ts; that a killed command is no success (16) in ../channel.test.ts ("the end of
  * a command is told"), the bridge's tests and test/e2e/aborts.test.ts.

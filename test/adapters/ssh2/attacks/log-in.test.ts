@@ -1,5 +1,5 @@
 /**
- * Guessing and flooding at the log-in (weakness 8 of PROTECTIONS.md, section 3). That no forged proof logs in (15) is
+ * Guessing and flooding at the log-in (weakness 8 of docs/hardening.md). That no forged proof logs in (15) is
  * shown in ../forged-log-ins.test.ts; here the same by a client that shares no code with ssh2.
  */
 import { randomBytes } from 'node:crypto';

@@ -1,4 +1,4 @@
-/** Output that nobody reads (weaknesses 3, 4 and 5 of PROTECTIONS.md, section 3): bounded in bytes and in time. */
+/** Output that nobody reads (weaknesses 3, 4 and 5 of docs/hardening.md): bounded in bytes and in time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ClientChannel } from '../../../../src/ports/client-channel.js';

@@ -1,4 +1,4 @@
-/** How many may knock at once (PROTECTIONS.md, section 4, 8 and 9): a flood of connections shuts nobody else out. */
+/** How many may knock at once (docs/hardening.md): a flood of connections shuts nobody else out. */
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { turnedAwayLine, type TurnedAway } from '../../../../src/domain/words/turned-away.js';
 import { until } from '../../../../src/contracts/contract.js';
