@@ -54,7 +54,13 @@ export class SshServer {
     this.#doorkeeper = new Doorkeeper(options.throttle, options.limits);
     this.#refusals = new Refusals(options.observer);
     const hostKeys = options.hostKeys.map((key) => key.privateKey);
-    this.#ssh = new ssh2.Server({ hostKeys, ident: 'gitmouth', algorithms: ALGORITHMS[options.algorithms] });
+    this.#ssh = new ssh2.Server({
+      hostKeys,
+      ident: SOFTWARE,
+      algorithms: ALGORITHMS[options.algorithms],
+      keepaliveInterval: options.limits.keepaliveMs,
+      keepaliveCountMax: options.limits.keepaliveMisses,
+    });
     this.#ssh.on('connection', (client, info) => {
       this.#connected(client, info);
     });
