@@ -10,6 +10,9 @@ export type Counted =
   | 'dynos-of-user'
   | 'dynos-of-connection';
 
+/** The one key of what is counted for everybody together. */
+export const EVERYBODY = 'all';
+
 export interface AdmissionLimits {
   /** From the connection to the log-in. Absolute: no traffic prolongs it. */
   readonly loginMs: number;

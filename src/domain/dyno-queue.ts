@@ -1,5 +1,5 @@
 /** Dynos are few: what each of them counts for, and whose turn it is when none is free. */
-import type { AdmissionLimits, Counted } from './admission-policy.js';
+import { EVERYBODY, type AdmissionLimits, type Counted } from './admission-policy.js';
 
 /** Whose places are all taken. */
 export type DynoScope = 'connection' | 'user' | 'server';
@@ -34,7 +34,7 @@ export function dynoCounts(
       limit: limits.dynosPerConnection,
     },
     { full: 'user', counted: 'dynos-of-user', key: asker.user, limit: limits.dynosPerUser },
-    { full: 'server', counted: 'dynos', key: 'all', limit: limits.dynos },
+    { full: 'server', counted: 'dynos', key: EVERYBODY, limit: limits.dynos },
   ];
 }
 

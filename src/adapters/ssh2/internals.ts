@@ -43,8 +43,8 @@ export class Wire {
   readonly socket: Socket;
   readonly #gates: ((type: number, payload: Buffer) => boolean)[] = [];
   readonly #sentListeners: ((bytes: number) => void)[] = [];
-  /** Channels (their number at the client) whose full window may be granted. */
-  readonly #opened = new Set<number>();
+  /** Sides of channels whose full window may be granted. */
+  readonly #opened = new WeakSet<object>();
   readonly #firstWindow: number;
   readonly #words: (reason: number) => string;
   #keyExchangeQueue: CountingQueue | undefined;
@@ -260,7 +260,7 @@ export class Wire {
   /** Somebody reads what comes over this channel: from now on the full window is granted and renewed. */
   openWindow(channel: ServerChannel): void {
     const { incoming, outgoing } = channel as unknown as ChannelParts;
-    this.#opened.add(outgoing.id);
+    this.#opened.add(incoming);
     const bytes = FULL_WINDOW - incoming.window;
     if (bytes <= 0 || outgoing.state === 'closed') return;
     incoming.window += bytes;
@@ -336,7 +336,6 @@ export class Wire {
     const protocol = this.#protocol;
     const confirm = protocol.channelOpenConfirm.bind(protocol);
     protocol.channelOpenConfirm = (remote, local, window, packetSize) => {
-      this.#opened.delete(remote);
       const session = this.#client._chanMgr.get(local);
       if (session === undefined || session === true) {
         confirm(remote, local, window, packetSize);
@@ -347,14 +346,12 @@ export class Wire {
     };
     const adjust = protocol.channelWindowAdjust.bind(protocol);
     protocol.channelWindowAdjust = (remote, bytes) => {
-      if (this.#opened.has(remote)) adjust(remote, bytes);
-      else this.#takeBack(remote, bytes);
+      for (const { _chanInfo: sides } of this.#sessionsAtClient(remote)) {
+        if (this.#opened.has(sides.incoming)) adjust(remote, bytes);
+        // ssh2 counts the window as granted before it says so.
+        else sides.incoming.window -= bytes;
+      }
     };
-  }
-
-  /** ssh2 counts the window as granted before it says so. */
-  #takeBack(remote: number, bytes: number): void {
-    for (const session of this.#sessionsAtClient(remote)) session._chanInfo.incoming.window -= bytes;
   }
 
   #sessionsAtClient(number: number): readonly SessionParts[] {

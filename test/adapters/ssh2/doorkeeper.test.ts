@@ -2,7 +2,8 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { MemoryThrottle } from '../../../src/adapters/memory/index.js';
 import { Doorkeeper, type Admission } from '../../../src/adapters/ssh2/guard/doorkeeper.js';
-import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.js';
+import { DEFAULT_ADMISSION_LIMITS, EVERYBODY, type Counted } from '../../../src/domain/admission-policy.js';
+import type { Place } from '../../../src/ports/throttle.js';
 import type { TurnedAway } from '../../../src/domain/words/turned-away.js';
 import { until } from '../../../src/contracts/contract.js';
 
@@ -151,4 +152,24 @@ test('more connections than there are places for are refused, logged in or not',
   inside[0]?.leave();
   await until(async () => (await house.places())[0] === 1, 'the place is given back');
   await house.letIn('four', '192.0.2.4');
+});
+
+test('what was taken is given back when the counting fails', async () => {
+  class Failing extends MemoryThrottle {
+    failing: Counted | undefined;
+
+    override enter(counted: Counted, key: string, limit: number): Promise<Place | undefined> {
+      return counted === this.failing ? Promise.reject(new Error('out of reach')) : super.enter(counted, key, limit);
+    }
+  }
+  const throttle = new Failing();
+  const doorkeeper = new Doorkeeper(throttle, DEFAULT_ADMISSION_LIMITS);
+  for (const failing of ['connections', 'unauthenticated', 'unauthenticated-of-source'] as const) {
+    throttle.failing = failing;
+    await expect(doorkeeper.admit(ME, () => undefined)).rejects.toThrow('out of reach');
+    expect(await throttle.count('connections', EVERYBODY)).toBe(0);
+    expect(await throttle.count('unauthenticated', EVERYBODY)).toBe(0);
+  }
+  throttle.failing = undefined;
+  expect(typeof (await doorkeeper.admit(ME, () => undefined))).toBe('object');
 });

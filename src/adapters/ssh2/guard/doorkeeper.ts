@@ -1,11 +1,8 @@
-import { decideUnauthenticated, type AdmissionLimits } from '../../../domain/admission-policy.js';
+import { decideUnauthenticated, EVERYBODY, type AdmissionLimits } from '../../../domain/admission-policy.js';
 import { sourceOf } from '../../../domain/address.js';
 import type { TurnedAway } from '../../../domain/words/turned-away.js';
 import type { Place, Throttle } from '../../../ports/throttle.js';
 import type { TurnAway } from './turn-away.js';
-
-/** The one key of what is counted for all together. */
-const ALL = 'all';
 
 /**
  * How long a connection waits for a place of its source while nobody of that source logs in: each log-in gives those who
@@ -41,16 +38,22 @@ export class Doorkeeper {
   /**
    * @param turnAway ends this connection when its source takes more than its share, and chance hits it.
    * @returns why not, when it is not let in.
+   * @throws what the throttle throws; nothing stays taken then.
    */
   async admit(address: string, turnAway: TurnAway): Promise<Admission | TurnedAway> {
-    const place = await this.#throttle.enter('connections', ALL, this.#limits.connections);
+    const place = await this.#throttle.enter('connections', EVERYBODY, this.#limits.connections);
     if (place === undefined) return 'too-many-connections';
     const source = sourceOf(address);
-    const stranger = await this.#enter(source, turnAway);
-    if (stranger === undefined) {
-      void place.leave();
-      return 'too-many-strangers';
+    let stranger: Stranger | undefined;
+    try {
+      stranger = await this.#enter(source, turnAway);
+    } finally {
+      if (stranger === undefined) void place.leave();
     }
+    return stranger === undefined ? 'too-many-strangers' : this.#admission(source, stranger, place);
+  }
+
+  #admission(source: string, stranger: Stranger, place: Place): Admission {
     return {
       loggedIn: () => {
         stranger.leave();
@@ -81,7 +84,7 @@ export class Doorkeeper {
 
   async #decide(source: string, turnAway: TurnAway, mayWait: boolean): Promise<Stranger | Wait | undefined> {
     const now = {
-      total: await this.#throttle.count('unauthenticated', ALL),
+      total: await this.#throttle.count('unauthenticated', EVERYBODY),
       ofSource: await this.#throttle.count('unauthenticated-of-source', source),
     };
     const decision = decideUnauthenticated(now, this.#limits, this.#random());
@@ -94,14 +97,19 @@ export class Doorkeeper {
   }
 
   async #take(source: string, turnAway: TurnAway): Promise<Stranger | undefined> {
-    const places = [
-      await this.#throttle.enter('unauthenticated', ALL, this.#limits.unauthenticated),
-      await this.#throttle.enter('unauthenticated-of-source', source, this.#limits.unauthenticatedPerSource),
-    ].filter((place) => place !== undefined);
-    if (places.length < 2) {
-      for (const place of places) void place.leave();
-      return undefined;
+    const { unauthenticated, unauthenticatedPerSource } = this.#limits;
+    const ofAll = await this.#throttle.enter('unauthenticated', EVERYBODY, unauthenticated);
+    if (ofAll === undefined) return undefined;
+    let ofSource: Place | undefined;
+    try {
+      ofSource = await this.#throttle.enter('unauthenticated-of-source', source, unauthenticatedPerSource);
+    } finally {
+      if (ofSource === undefined) void ofAll.leave();
     }
+    return ofSource === undefined ? undefined : this.#begin(source, [ofAll, ofSource], turnAway);
+  }
+
+  #begin(source: string, places: readonly Place[], turnAway: TurnAway): Stranger {
     const strangers = this.#strangers.get(source) ?? new Set();
     this.#strangers.set(source, strangers);
     const stranger = new Stranger(places, turnAway, (isByItself) => {
