@@ -12,22 +12,22 @@ const PIECES = 64;
 /** A multiple of every block's size, once the length itself is counted or not. */
 const HUGE_LENGTHS = { plain: 0x3fff_fffc, encrypted: 0x3fff_fff0 };
 
+let ground: Ground;
+let client: HostileClient;
+
+beforeEach(async () => {
+  ground = await openGround();
+});
+
+afterEach(async () => {
+  await client.close();
+  await ground.close();
+});
+
 describe('after a packet length that was refused', () => {
   // Attack: four bytes, before any log-in. ssh2 refuses a length beyond 35,000 bytes and ends its side, but it goes on
   // reading with the state it was in, and takes what comes next into a buffer of the length it has just refused: up to
   // 2 GiB a connection, filled at the speed of the line.
-  let ground: Ground;
-  let client: HostileClient;
-
-  beforeEach(async () => {
-    ground = await openGround();
-  });
-
-  afterEach(async () => {
-    await client.close();
-    await ground.close();
-  });
-
   async function expectNothingKept(): Promise<void> {
     await until(() => client.socket.readableEnded || client.isClosed, 'the server ends its side');
     await usedBytes();
@@ -59,18 +59,6 @@ describe('after a packet length that was refused', () => {
 });
 
 describe('whoever can not be understood is told so', () => {
-  let ground: Ground;
-  let client: HostileClient;
-
-  beforeEach(async () => {
-    ground = await openGround();
-  });
-
-  afterEach(async () => {
-    await client.close();
-    await ground.close();
-  });
-
   async function expectTold(why: TurnedAway, reason: number): Promise<void> {
     expect(await client.turnedAway()).toEqual({ reason, words: turnedAwayLine(why) });
     await until(() => ground.observer.ofType('connection-closed').length === 1, 'the connection is closed');
