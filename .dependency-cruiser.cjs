@@ -52,9 +52,10 @@ module.exports = {
     {
       name: 'adapters-do-not-know-each-other',
       severity: 'error',
-      comment: 'One folder for each technology: any of them can be left out or replaced.',
+      comment:
+        'One folder for each technology: any of them can be left out or replaced. What those of other machines share is in remote.',
       from: { path: '^src/adapters/([^/]+)/' },
-      to: { path: '^src/adapters/', pathNot: '^src/adapters/$1/' },
+      to: { path: '^src/adapters/', pathNot: '^src/adapters/($1|remote)/' },
     },
     {
       name: 'use-case-does-not-know-adapters',
@@ -94,10 +95,10 @@ module.exports = {
       'The embedded platform alone has a database; others ask it through ports.',
     ),
     onlyIn(
-      'http-client-only-in-http-adapters',
-      '^src/adapters/(http|openruko)/',
+      'http-client-only-in-remote',
+      '^src/adapters/remote/',
       ['node-fetch'],
-      'Only the adapters of platforms that are asked over HTTP speak HTTP.',
+      'Bounds, trust and refused redirects are in one place, for every platform that is asked over HTTP.',
     ),
     {
       name: 'contracts-know-domain-and-ports',

@@ -15,6 +15,7 @@ export default new ContainerModule(({ bind, rebind }) => {
         throw new Error(`AUTHORIZED_KEYS is ${path}, and can't be used: ${String(cause)}`, { cause });
       });
     },
+    finish: () => Promise.resolve(),
     close: () => undefined,
   });
 });

@@ -130,7 +130,11 @@ function memoryModule(): ContainerModule {
     bind(tokens.provisioner).toConstantValue(new MemoryProvisioner());
     bind(tokens.transport).toConstantValue(new MemoryTransport(() => async () => 0, clock));
     bind(tokens.registry).toConstantValue(new MemorySessionRegistry(platform));
-    bind(tokens.lifecycle).toConstantValue({ prepare: async () => undefined, close: () => undefined });
+    bind(tokens.lifecycle).toConstantValue({
+      prepare: async () => undefined,
+      finish: async () => undefined,
+      close: () => undefined,
+    });
   });
 }
 
@@ -270,6 +274,7 @@ function embeddedModule(config: Config, sandbox: Sandbox, opened: (() => void)[]
             });
           }
         },
+        finish: async () => undefined,
         close,
       }),
       [tokens.locks, tokens.observer],

@@ -7,6 +7,9 @@ import { listenProblem } from './listen-problem.js';
 /** How long sessions have to end after the time to finish is over, beyond their dynos' own grace. */
 const LAST_WORDS_MS = 10_000;
 
+/** How long a platform may take to be told of the last sessions. */
+const FINISH_MS = 30_000;
+
 /** A gitmouth inside a program: what the command line runs, and other programs may embed. */
 export interface Gateway {
   /**
@@ -100,8 +103,20 @@ class RunningGateway implements Gateway {
     await wait(terminateGraceMs + LAST_WORDS_MS);
     server.cutConnections();
     await ended;
+    await this.#finish();
     this.#close();
     observer.record({ type: 'server-stopped' });
+  }
+
+  /** Sessions are over; what they leave to be delivered has the same time as their last words. */
+  async #finish(): Promise<void> {
+    const { lifecycles, clock } = this.#parts;
+    const all = new AbortController();
+    const time = new AbortController();
+    const isOver = clock.sleep(FINISH_MS, all.signal).then(() => time.abort());
+    const delivered = Promise.allSettled(lifecycles.map((lifecycle) => lifecycle.finish(time.signal)));
+    await Promise.race([delivered, isOver.catch(() => undefined)]);
+    all.abort();
   }
 
   #close(): void {

@@ -11,7 +11,7 @@ type Kind<T> = T extends (...args: never[]) => unknown ? 'function' : T extends 
 /** Every member of every port, with what it is; the compiler sees that none is missing or made up. */
 const SHAPES: { readonly [N in PortName]: { readonly [M in keyof PortOf<N>]-?: Kind<PortOf<N>[M]> } } = {
   authenticator: { identify: 'function' },
-  accessControl: { authorize: 'function' },
+  accessControl: { authorize: 'function', list: 'function' },
   locks: { acquire: 'function' },
   provisioner: { provision: 'function', release: 'function' },
   transport: { kind: 'string', capabilities: 'object', open: 'function' },
@@ -19,7 +19,7 @@ const SHAPES: { readonly [N in PortName]: { readonly [M in keyof PortOf<N>]-?: K
   observer: { record: 'function' },
   clock: { now: 'function', sleep: 'function' },
   throttle: { enter: 'function', count: 'function' },
-  lifecycle: { prepare: 'function', close: 'function' },
+  lifecycle: { prepare: 'function', finish: 'function', close: 'function' },
 };
 
 /** What a value lacks to be an adapter of the port: `identify()` for a method, `kind` for a property. */

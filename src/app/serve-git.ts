@@ -2,7 +2,8 @@ import type { Dyno, DynoLink } from '../domain/dyno.js';
 import type { DynosFull } from '../domain/dyno-queue.js';
 import { Fault } from '../domain/fault.js';
 import { parseGitCommand, parseGitProtocol, type GitRequest } from '../domain/git-request.js';
-import type { Grant } from '../domain/grant.js';
+import type { AppAccess, Grant } from '../domain/grant.js';
+import { withinBinding } from '../domain/key-binding.js';
 import { needsLock, type LockHolder } from '../domain/lock-policy.js';
 import type { PublicKey } from '../domain/public-key.js';
 import { isRefusal, type Refusal } from '../domain/refusal.js';
@@ -11,6 +12,7 @@ import type { Caller, Connection, Session } from '../domain/session.js';
 import type { TimeLimits } from '../domain/time-limits.js';
 import type { User } from '../domain/user.js';
 import { outcomeOfError, verdictOf, type Outcome } from '../domain/verdict.js';
+import { platformWords } from '../domain/words/lines.js';
 import { createdWords, drainNotice, dynoWaitingWords, waitingWords } from '../domain/words/progress.js';
 import type { AccessControl } from '../ports/access-control.js';
 import type { ClientChannel } from '../ports/client-channel.js';
@@ -131,22 +133,53 @@ export class ServeGit implements GitGateway {
   /** Nothing is opened for a greeting, so it asks itself whether the key is still good. */
   async #greet({ key, connection }: Caller, signal: AbortSignal): Promise<Outcome> {
     const answer = await this.#parts.lookups.identifyAnew(key, connection.address, signal);
-    return isRefusal(answer) ? refused({ kind: 'key-removed' }) : { kind: 'greeted' };
+    if (isRefusal(answer)) return refused({ kind: 'key-removed' });
+    return { kind: 'greeted', apps: await this.#appsOf({ key, connection, user: answer }, signal) };
+  }
+
+  /** A greeting is worth giving without them. */
+  async #appsOf(caller: Caller, signal: AbortSignal): Promise<readonly AppAccess[] | undefined> {
+    try {
+      return await this.#parts.accessControl.list(caller, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#parts.observer.record({ type: 'fault', fault: faultFacts(error), connection: caller.connection.id });
+      return undefined;
+    }
   }
 
   async #serveRequest(run: Run): Promise<Outcome> {
     const { session, record, control } = run;
     const { request, caller } = session;
-    const grant = await record.timed('authorize', () =>
+    const answer = await record.timed('authorize', () =>
       this.#parts.accessControl.authorize(caller, request, control.signal),
     );
+    const grant = withinBinding(caller.user, request, answer);
     if (isRefusal(grant)) return refused(grant);
     const listed = this.#list(run, grant);
+    const stopClock = this.#endAfter(grant.limits?.sessionMs, control);
     try {
       return await this.#serveGranted(run, grant);
     } finally {
+      stopClock();
       listed.remove();
     }
+  }
+
+  /** Returns how to stop the clock. */
+  #endAfter(limitMs: number | undefined, control: AbortController): () => void {
+    const stop = new AbortController();
+    if (limitMs !== undefined) {
+      this.#parts.clock.sleep(limitMs, stop.signal).then(
+        () => {
+          control.abort(new Departure('time-limit'));
+        },
+        () => undefined,
+      );
+    }
+    return () => {
+      stop.abort();
+    };
   }
 
   /** From here on it is running: told of a drain, and shown to whoever lists sessions. */
@@ -166,7 +199,7 @@ export class ServeGit implements GitGateway {
 
   async #serveGranted(run: Run, grant: Grant): Promise<Outcome> {
     const { session, channel, record, control } = run;
-    if (grant.notice !== undefined) channel.stderr.write(grant.notice);
+    if (grant.notice !== undefined) channel.stderr.write(platformWords(grant.notice));
     if (!needsLock(session.request.service)) return this.#inSlot(run, grant, undefined);
 
     const lease = await record.timed('lock', () => this.#lock(run, grant));
@@ -187,8 +220,9 @@ export class ServeGit implements GitGateway {
     const { session, channel, control } = run;
     const holder: LockHolder = { user: session.caller.user.name, session: session.id, since: clock.now() };
     const words = (other: LockHolder, waitedMs: number) => waitingWords(grant.app, other, waitedMs);
+    const waitMs = Math.min(limits.lockWaitMs, grant.limits?.lockWaitMs ?? Infinity);
     return tellWhileWaiting(channel.stderr, clock, words, (onWaiting) =>
-      locks.acquire(grant.app, holder, grant.lockMode, limits.lockWaitMs, onWaiting, control.signal),
+      locks.acquire(grant.app, holder, grant.lockMode, waitMs, onWaiting, control.signal),
     );
   }
 
@@ -249,7 +283,7 @@ export class ServeGit implements GitGateway {
   /** A success that could not be concluded is a fault; any other outcome stands, and the fault is recorded beside it. */
   async #release(dyno: Dyno, outcome: Outcome, record: SessionRecord): Promise<Outcome> {
     try {
-      await record.timed('release', () => this.#parts.provisioner.release(dyno, outcome));
+      await record.timed('release', () => this.#parts.provisioner.release(dyno, outcome, record.usage));
       return outcome;
     } catch (error) {
       const isSuccess = outcome.kind === 'ran' && outcome.exit.kind === 'code' && outcome.exit.code === 0;

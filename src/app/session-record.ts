@@ -3,6 +3,7 @@ import type { DomainEvent, FaultFacts, Phase } from '../domain/events.js';
 import { isFault } from '../domain/fault.js';
 import type { GitRequest } from '../domain/git-request.js';
 import type { Caller } from '../domain/session.js';
+import type { Usage } from '../domain/usage.js';
 import { verdictLabel, type Outcome, type Verdict } from '../domain/verdict.js';
 import type { Clock } from '../ports/clock.js';
 import type { Traffic } from './bridge.js';
@@ -27,6 +28,11 @@ export class SessionRecord {
   /** What every event of this session is found by. */
   get ids(): { readonly connection: string; readonly session: string } {
     return { connection: this.#caller.connection.id, session: this.id };
+  }
+
+  /** Until now. */
+  get usage(): Usage {
+    return { ...this.traffic, phasesMs: { ...this.#phasesMs } };
   }
 
   /** Runs one phase and notes how long it took, however it ends. */

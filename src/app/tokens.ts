@@ -13,6 +13,11 @@ import type { Transport } from '../ports/transport.js';
 export interface Lifecycle {
   /** Rejects when a start makes no sense; the message says what to do. */
   prepare(): Promise<void>;
+  /**
+   * After the last session: delivers what must not be lost, for as long as there is time.
+   * @param signal aborts when the time is over; the promise is not waited for any longer.
+   */
+  finish(signal: AbortSignal): Promise<void>;
   close(): void;
 }
 

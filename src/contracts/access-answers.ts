@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { isRefusal } from '../domain/refusal.js';
 import type { AccessControlPromise } from './access-control.js';
 import { ARCHIVE, ask, FETCH, person, PUSH } from './access-driver.js';
-import { never, offered } from './contract.js';
+import { assertFault, gone, never, offered, rejectionOf } from './contract.js';
 import { sampleRequest } from './samples.js';
 
 const owners: readonly AccessControlPromise[] = [
@@ -119,4 +119,55 @@ const creation: readonly AccessControlPromise[] = [
   },
 ];
 
-export const accessAnswers: readonly AccessControlPromise[] = [...owners, ...creation];
+const lists: readonly AccessControlPromise[] = [
+  {
+    name: 'lists the apps of a user, by name, and those of nobody else',
+    needs: 'list',
+    async run(harness) {
+      const [alice, bob] = [await person(harness, 'alice'), await person(harness, 'bob')];
+      assert.deepEqual(await harness.access.list(alice, never()), []);
+      for (const name of ['shop', 'blog']) await harness.createApp(name, 'alice');
+      await harness.createApp('wiki', 'bob');
+      assert.deepEqual(await harness.access.list(alice, never()), [
+        { app: 'blog', access: 'write' },
+        { app: 'shop', access: 'write' },
+      ]);
+      assert.deepEqual(await harness.access.list(bob, never()), [{ app: 'wiki', access: 'write' }]);
+    },
+  },
+  {
+    name: 'lists with them what was shared with the user, and how',
+    needs: 'share',
+    async run(harness) {
+      const [, bob] = [await person(harness, 'alice'), await person(harness, 'bob')];
+      for (const name of ['shop', 'blog', 'wiki']) await harness.createApp(name, 'alice');
+      await offered(harness.share, 'share')('shop', 'bob', 'read');
+      await offered(harness.share, 'share')('blog', 'bob', 'write');
+      assert.deepEqual(await harness.access.list(bob, never()), [
+        { app: 'blog', access: 'write' },
+        { app: 'shop', access: 'read' },
+      ]);
+    },
+  },
+  {
+    name: 'a list that was given up before it was asked for rejects with the reason of the signal',
+    needs: 'list',
+    async run(harness) {
+      const alice = await person(harness, 'alice');
+      const signal = gone();
+      assert.equal(await rejectionOf(harness.access.list(alice, signal)), signal.reason);
+    },
+  },
+  {
+    name: 'a list that cannot be had is a fault of the stage authorize, and never an empty one',
+    needs: 'breakDown',
+    async run(harness) {
+      const alice = await person(harness, 'alice');
+      await offered(harness.breakDown, 'breakDown')();
+      if ((await harness.access.list(alice, never()).catch(() => 'fault')) === undefined) return;
+      assertFault(await rejectionOf(harness.access.list(alice, never())), 'authorize');
+    },
+  },
+];
+
+export const accessAnswers: readonly AccessControlPromise[] = [...owners, ...creation, ...lists];

@@ -26,7 +26,9 @@ export interface AccessControlHarness extends Harness {
   readonly stall?: () => Promise<void>;
 }
 
-export type AccessControlLack = 'share' | 'setArchive' | 'setBranch' | 'setCreation' | 'breakDown' | 'stall';
+export type AccessControlLack =
+  /** The platform lists the apps of a user. */
+  'list' | 'share' | 'setArchive' | 'setBranch' | 'setCreation' | 'breakDown' | 'stall';
 
 export type AccessControlPromise = Promised<AccessControlHarness, AccessControlLack>;
 

@@ -3,6 +3,7 @@ import type { Dyno } from '../domain/dyno.js';
 import type { Grant } from '../domain/grant.js';
 import { isRefusal } from '../domain/refusal.js';
 import type { Session } from '../domain/session.js';
+import type { Usage } from '../domain/usage.js';
 import type { Outcome } from '../domain/verdict.js';
 import { Fault } from '../domain/fault.js';
 import type { Provisioner } from '../ports/provisioner.js';
@@ -53,6 +54,8 @@ export function provisionerContract(
 
 const RAN: Outcome = { kind: 'ran', exit: { kind: 'code', code: 0 } };
 
+const USAGE: Usage = { bytesIn: 1234, bytesOut: 56, phasesMs: { provision: 7, connect: 8, run: 900 } };
+
 const OUTCOMES: readonly Outcome[] = [
   RAN,
   { kind: 'ran', exit: { kind: 'code', code: 1 } },
@@ -79,7 +82,7 @@ const lives: readonly Case[] = [
         assert.equal(order.lease === undefined, access === 'read', 'the harness: writers have a lease, readers none');
         const dyno = await provide(harness, order);
         assert.ok(dyno.id.length > 0);
-        await harness.provisioner.release(dyno, RAN);
+        await harness.provisioner.release(dyno, RAN, USAGE);
         assert.deepEqual(await harness.held(), []);
       }
     },
@@ -91,7 +94,7 @@ const lives: readonly Case[] = [
         Array.from({ length: 10 }, async () => provide(harness, await harness.order('read'))),
       );
       assert.equal(new Set(dynos.map(({ id }) => id)).size, 10);
-      await Promise.all(dynos.map((dyno) => harness.provisioner.release(dyno, RAN)));
+      await Promise.all(dynos.map((dyno) => harness.provisioner.release(dyno, RAN, USAGE)));
       assert.deepEqual(await harness.held(), []);
     },
   },
@@ -102,9 +105,12 @@ const lives: readonly Case[] = [
         await provide(harness, await harness.order('write')),
         await provide(harness, await harness.order('read')),
       ];
-      await Promise.all([harness.provisioner.release(first, RAN), harness.provisioner.release(first, RAN)]);
-      await harness.provisioner.release(first, RAN);
-      await harness.provisioner.release(second, RAN);
+      await Promise.all([
+        harness.provisioner.release(first, RAN, USAGE),
+        harness.provisioner.release(first, RAN, USAGE),
+      ]);
+      await harness.provisioner.release(first, RAN, USAGE);
+      await harness.provisioner.release(second, RAN, USAGE);
       assert.deepEqual(await harness.held(), []);
     },
   },
@@ -112,7 +118,7 @@ const lives: readonly Case[] = [
     name: `a writer's dyno is given back whole when its session came out as ${words(outcome)}`,
     async run(harness: ProvisionerHarness) {
       const dyno = await provide(harness, await harness.order('write'));
-      await harness.provisioner.release(dyno, outcome);
+      await harness.provisioner.release(dyno, outcome, USAGE);
       assert.deepEqual(await harness.held(), []);
     },
   })),
@@ -146,7 +152,7 @@ const failures: readonly Case[] = [
         call.catch((reason: unknown) => assert.equal(reason, giveUp.signal.reason)),
         'the answer',
       );
-      if (answer !== undefined && !isRefusal(answer)) await harness.provisioner.release(answer, RAN);
+      if (answer !== undefined && !isRefusal(answer)) await harness.provisioner.release(answer, RAN, USAGE);
       assert.deepEqual(await harness.held(), []);
     },
   },
@@ -179,8 +185,8 @@ const failures: readonly Case[] = [
     async run(harness) {
       const dyno = await provide(harness, await harness.order('write'));
       await offered(harness.breakRelease, 'breakRelease')();
-      assertFault(await rejectionOf(harness.provisioner.release(dyno, RAN)), 'release');
-      await harness.provisioner.release(dyno, RAN);
+      assertFault(await rejectionOf(harness.provisioner.release(dyno, RAN, USAGE)), 'release');
+      await harness.provisioner.release(dyno, RAN, USAGE);
     },
   },
 ];

@@ -1,3 +1,4 @@
+import { environmentProblem, type EnvironmentVariable } from './environment.js';
 import type { Grant } from './grant.js';
 import type { GitService } from './git-request.js';
 import type { Session } from './session.js';
@@ -30,24 +31,13 @@ export interface DynoPlan {
   readonly access: 'read' | 'write';
   /** The whole environment beside the fixed PATH, HOME and LANG: nothing is inherited. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Those of its names whose values are secret. */
+  readonly secrets: readonly string[];
 }
 
 /** Git's own name for the wire protocol; set only where the client asked for one. */
 function protocolEnvironment(session: Session): Record<string, string> {
   return session.request.protocol === 0 ? {} : { GIT_PROTOCOL: `version=${session.request.protocol}` };
-}
-
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-/** Names that git, gitmouth or the dyno's own shell use for themselves: no platform sets them. */
-const OWN_NAME = /^(?:GIT_|GITMOUTH_)|^(?:PATH|HOME|LANG)$/;
-
-/** Of a platform's environment what is well-formed and nobody else's. */
-function platformEnvironment(environment: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(environment).filter(
-      ([name, value]) => NAME.test(name) && !OWN_NAME.test(name) && !value.includes('\0'),
-    ),
-  );
 }
 
 /**
@@ -56,11 +46,12 @@ function platformEnvironment(environment: Readonly<Record<string, string>> = {})
  */
 export function planDyno(session: Session, grant: Grant): DynoPlan {
   const { caller, request } = session;
+  const ofPlatform = (grant.environment ?? []).filter((variable) => environmentProblem(variable) === undefined);
   return {
     service: request.service,
     access: grant.access,
     environment: {
-      ...platformEnvironment(grant.environment),
+      ...valuesOf(ofPlatform),
       ...protocolEnvironment(session),
       GITMOUTH_USER: caller.user.name,
       GITMOUTH_KEY_FINGERPRINT: caller.key.sha256,
@@ -69,5 +60,10 @@ export function planDyno(session: Session, grant: Grant): DynoPlan {
       GITMOUTH_CLIENT_ADDRESS: caller.connection.address,
       ...(grant.branch === undefined ? {} : { GITMOUTH_BRANCH: grant.branch }),
     },
+    secrets: ofPlatform.filter(({ secret }) => secret).map(({ name }) => name),
   };
+}
+
+function valuesOf(variables: readonly EnvironmentVariable[]): Record<string, string> {
+  return Object.fromEntries(variables.map(({ name, value }) => [name, value]));
 }

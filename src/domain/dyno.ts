@@ -24,6 +24,19 @@ export type DynoLink =
       /** What runs there: how its end is judged depends on it. */
       readonly service: GitService;
     }
+  /** A dyno that is reached over SSH. */
+  | {
+      readonly kind: 'ssh';
+      /** Name or address, and port, of its SSH server. */
+      readonly host: string;
+      readonly port: number;
+      readonly user: string;
+      /** The one host key it may show, as in a file of OpenSSH: `ssh-ed25519 AAAA…`. */
+      readonly hostKey: string;
+      /** What git is told of where the repository is: an absolute path, mostly. */
+      readonly repository: string;
+      readonly plan: DynoPlan;
+    }
   /** A dyno inside this process, for tests and examples: the id names it. */
   | { readonly kind: 'memory' };
 

@@ -1,3 +1,4 @@
+import type { EnvironmentVariable } from './environment.js';
 import type { LockMode } from './lock-policy.js';
 
 /** The answer of access control when it is yes. */
@@ -11,8 +12,25 @@ export interface Grant {
   readonly creates: boolean;
   /** The branch that is deployed, where the platform knows one. */
   readonly branch?: string;
-  /** Words for the user, shown before git starts. */
+  /** Words of the platform for the user, shown before git starts; raw, and printed through `platformWords`. */
   readonly notice?: string;
-  /** More environment for the dyno; names that gitmouth, git or the dyno use for themselves are left out. */
-  readonly environment?: Readonly<Record<string, string>>;
+  /** More environment for the dyno; what `environmentProblem` objects to is left out. */
+  readonly environment?: readonly EnvironmentVariable[];
+  /** Tighter limits for this one session. */
+  readonly limits?: GrantLimits;
+  /** What the platform knows this grant by: handed back to it when the dyno is asked for. */
+  readonly reference?: string;
+}
+
+/** Of the limits that hold for all, these may be narrowed for one session, and none is ever widened. In milliseconds. */
+export interface GrantLimits {
+  readonly lockWaitMs?: number;
+  /** From the grant to the end, waiting included; then the session is ended down to its dyno. */
+  readonly sessionMs?: number;
+}
+
+/** An app that a user may use, and how. */
+export interface AppAccess {
+  readonly app: string;
+  readonly access: 'read' | 'write';
 }

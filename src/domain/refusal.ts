@@ -2,6 +2,9 @@ import type { DynosFull } from './dyno-queue.js';
 import type { GitService } from './git-request.js';
 import type { LockHolder } from './lock-policy.js';
 
+/** Why a platform says no, as far as logs and metrics need to tell it. */
+export type PlatformReason = 'maintenance' | 'read-only' | 'renamed' | 'suspended' | 'limit' | 'other';
+
 /** An expected no: a rule of the platform or of this door, told to the user in a precise sentence. Exit status 1. */
 export type Refusal =
   /** No user holds this key. */
@@ -18,6 +21,10 @@ export type Refusal =
   | { readonly kind: 'lfs' }
   /** The app does not exist or this user may not do this with it: the two read the same. */
   | { readonly kind: 'no-access'; readonly app: string; readonly service: GitService }
+  /** The key is a deploy key: of other apps, or for reading alone. */
+  | { readonly kind: 'key-bound'; readonly app: string; readonly to: 'apps' | 'read' }
+  /** The platform's own no, in its own words: raw, and printed line by line. */
+  | { readonly kind: 'platform'; readonly reason: PlatformReason; readonly text: string }
   /** `git archive --remote` is not allowed for this app. */
   | { readonly kind: 'archive-off'; readonly app: string }
   /** The platform does not take this name for a new app. */

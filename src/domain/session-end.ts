@@ -1,5 +1,5 @@
 /** Why a session or connection is ended before its command has. */
-export type EndReason = 'client-left' | 'drained' | 'user-removed' | 'key-removed' | 'lease-lost';
+export type EndReason = 'client-left' | 'drained' | 'user-removed' | 'key-removed' | 'lease-lost' | 'time-limit';
 
 const BRAND = Symbol.for('gitmouth.departure');
 

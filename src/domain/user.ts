@@ -1,3 +1,5 @@
+import type { KeyBinding } from './key-binding.js';
+
 /** Who was proven to hold a key. */
 export interface User {
   readonly name: string;
@@ -6,6 +8,8 @@ export interface User {
    * It never enters an event, a log or a message.
    */
   readonly credential?: string;
+  /** Where the key that was proven opens less than its user may use. */
+  readonly binding?: KeyBinding;
 }
 
 const USER_NAME = /^[a-z0-9][a-z0-9._-]{0,31}$/;

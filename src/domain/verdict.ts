@@ -1,5 +1,6 @@
 import type { DynoExit, SignalName } from './dyno.js';
 import { isFault, type Fault } from './fault.js';
+import type { AppAccess } from './grant.js';
 import type { Refusal } from './refusal.js';
 import type { EndReason } from './session-end.js';
 import type { Caller } from './session.js';
@@ -13,7 +14,7 @@ import { refusalLines, whoLine } from './words/refusal.js';
 export type Outcome =
   /** Git ran and ended by itself: its status passes unchanged. */
   | { readonly kind: 'ran'; readonly exit: DynoExit }
-  | { readonly kind: 'greeted' }
+  | { readonly kind: 'greeted'; readonly apps?: readonly AppAccess[] | undefined }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'faulted'; readonly fault: Fault }
   | { readonly kind: 'ended'; readonly reason: EndReason }
@@ -42,7 +43,7 @@ export function verdictOf(outcome: Outcome, caller: Caller, sessionId: string): 
         exit: outcome.exit.kind === 'code' ? { code: outcome.exit.code } : { signal: outcome.exit.signal },
       };
     case 'greeted':
-      return { words: greetingWords(caller), exit: { code: EXIT_GREETED } };
+      return { words: greetingWords(caller, outcome.apps), exit: { code: EXIT_GREETED } };
     case 'refused':
       return { words: marked(...refusalLines(outcome.refusal), who), exit: { code: EXIT_REFUSED } };
     case 'faulted':

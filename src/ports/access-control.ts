@@ -1,5 +1,5 @@
 import type { GitRequest } from '../domain/git-request.js';
-import type { Grant } from '../domain/grant.js';
+import type { AppAccess, Grant } from '../domain/grant.js';
 import type { Refusal } from '../domain/refusal.js';
 import type { Caller } from '../domain/session.js';
 
@@ -13,4 +13,12 @@ export interface AccessControl {
    * @throws Fault (stage `authorize`) when it can't be known.
    */
   authorize(caller: Caller, request: GitRequest, signal: AbortSignal): Promise<Grant | Refusal>;
+
+  /**
+   * The apps the caller may use, by name; undefined where this platform can't list them.
+   *
+   * @param signal aborts the question; the promise then rejects with the signal's reason.
+   * @throws Fault (stage `authorize`) when it can't be known.
+   */
+  list(caller: Caller, signal: AbortSignal): Promise<readonly AppAccess[] | undefined>;
 }

@@ -2,6 +2,7 @@ import type { Dyno } from '../domain/dyno.js';
 import type { Grant } from '../domain/grant.js';
 import type { Refusal } from '../domain/refusal.js';
 import type { Session } from '../domain/session.js';
+import type { Usage } from '../domain/usage.js';
 import type { Outcome } from '../domain/verdict.js';
 import type { Lease } from './repository-locks.js';
 
@@ -17,8 +18,9 @@ export interface Provisioner {
   /**
    * Gives the dyno back, while a writer's lease is still held, whatever the outcome. Idempotent.
    *
+   * @param usage what the session took until now.
    * Not cancellable: it is the cleaning up.
    * @throws Fault (stage `release`) when something could not be cleaned up; the dyno is given back all the same.
    */
-  release(dyno: Dyno, outcome: Outcome): Promise<void>;
+  release(dyno: Dyno, outcome: Outcome, usage: Usage): Promise<void>;
 }

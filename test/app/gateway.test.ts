@@ -217,6 +217,7 @@ describe('a start that makes no sense', () => {
     const notReady = new ContainerModule(({ bind }) => {
       bind(tokens.lifecycle).toConstantValue({
         prepare: () => Promise.reject(new Error('set API_URL first')),
+        finish: () => Promise.resolve(),
         close: () => calls.push('close'),
       });
     });

@@ -180,6 +180,7 @@ export class MemoryHouse {
         const answer = await this.access.authorize(caller, request, signal);
         return isRefusal(answer) ? answer : { ...answer, ...this.grantMore };
       },
+      list: (...asked) => this.access.list(...asked),
     };
   }
 
@@ -217,10 +218,10 @@ export class MemoryHouse {
         const plan = { service: asked[0].access === 'write' ? 'git-receive-pack' : 'git-upload-pack', access: 'read' };
         return { ...dyno, link: { kind: 'process', repository: '/', plan } } as Dyno;
       },
-      release: async (dyno, outcome) => {
+      release: async (dyno, outcome, usage) => {
         this.journal.push(`release while ${this.locks.held().length} held`);
         await this.before.release?.();
-        await this.provisioner.release(dyno, outcome);
+        await this.provisioner.release(dyno, outcome, usage);
       },
     };
   }

@@ -80,14 +80,14 @@ describe('a push', () => {
 
   test('hears the notice of its grant before git starts', async () => {
     const house = new MemoryHouse();
-    house.grantMore = { notice: 'Deploys are slow today.\n' };
+    house.grantMore = { notice: 'Deploys are slow today.\n\u001b[2JSee you.' };
     house.command = async ({ stderr }) => {
       stderr.write('git speaks\n');
       return 0;
     };
     const visit = house.push();
     await visit.exit();
-    expect(visit.stderr).toBe('Deploys are slow today.\ngit speaks\n');
+    expect(visit.stderr).toBe(' !     Deploys are slow today.\n !     \\u001b[2JSee you.\ngit speaks\n');
   });
 });
 

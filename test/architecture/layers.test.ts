@@ -62,7 +62,7 @@ const PROBES: readonly Probe[] = [
     "import Channel from 'ssh2/lib/Channel.js';",
   ),
   probe('sqlite-only-in-embedded', 'src/adapters/memory/probe-sqlite.ts', "import Database from 'better-sqlite3';"),
-  probe('http-client-only-in-http-adapters', 'src/adapters/memory/probe-http.ts', "import fetch from 'node-fetch';"),
+  probe('http-client-only-in-remote', 'src/adapters/memory/probe-http.ts', "import fetch from 'node-fetch';"),
   ...[
     ['package', "import type { z } from 'zod';"],
     ['runner', "import { test } from '@jest/globals';"],

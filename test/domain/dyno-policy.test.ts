@@ -61,11 +61,24 @@ describe('the plan of a dyno', () => {
 });
 
 describe("the environment a platform's grant adds", () => {
-  const planned = (environment: Record<string, string>, protocol: 0 | 2 = 2) =>
-    planDyno({ ...session, request: { ...session.request, protocol } }, { ...GRANT, environment }).environment;
+  const variables = (values: Record<string, string>) =>
+    Object.entries(values).map(([name, value]) => ({ name, value, secret: false }));
+  const planned = (values: Record<string, string>, protocol: 0 | 2 = 2) => {
+    const grant = { ...GRANT, environment: variables(values) };
+    return planDyno({ ...session, request: { ...session.request, protocol } }, grant).environment;
+  };
 
   test('is there', () => {
-    expect(planned({ STACK: 'node-20', _x1: '' })).toEqual({ ...OURS, STACK: 'node-20', _x1: '' });
+    expect(planned({ STACK: 'node-20', X_1: '' })).toEqual({ ...OURS, STACK: 'node-20', X_1: '' });
+  });
+
+  test('names what is secret, and only of what it takes', () => {
+    const environment = [
+      { name: 'TOKEN', value: 't', secret: true },
+      { name: 'STACK', value: 's', secret: false },
+      { name: 'GIT_DIR', value: 'g', secret: true },
+    ];
+    expect(planDyno(session, { ...GRANT, environment }).secrets).toEqual(['TOKEN']);
   });
 
   test.each(Object.keys(OURS))('cannot set %s', (name) => {
@@ -79,6 +92,8 @@ describe("the environment a platform's grant adds", () => {
     'GIT_CONFIG_COUNT',
     'GIT_EXEC_PATH',
     'GIT_QUARANTINE_PATH',
+    'LD_PRELOAD',
+    'LD_LIBRARY_PATH',
     'PATH',
     'HOME',
     'LANG',
@@ -93,6 +108,10 @@ describe("the environment a platform's grant adds", () => {
   test.each([
     ['a name with an equals sign', { 'A=B': 'x' }],
     ['a name with a line end', { 'A\nB': 'x' }],
+    ['a lower-case name', { stack: 'x' }],
+    ['a name that begins with an underscore', { _X: 'x' }],
+    ['a name of 65 characters', { ['A'.repeat(65)]: 'x' }],
+    ['a value longer than 8192 characters', { A: 'x'.repeat(8193) }],
     ['an empty name', { '': 'x' }],
     ['a name that begins with a digit', { '1A': 'x' }],
     ['a name beyond ASCII', { ＰＡＴＨ: 'x' }],

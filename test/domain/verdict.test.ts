@@ -1,6 +1,7 @@
 /** What the client is told, word for word, for every way a request can come out. */
 import { describe, expect, test } from '@jest/globals';
 import { Fault, type Stage } from '../../src/domain/fault.js';
+import type { AppAccess } from '../../src/domain/grant.js';
 import type { Refusal } from '../../src/domain/refusal.js';
 import type { EndReason } from '../../src/domain/session-end.js';
 import type { Caller } from '../../src/domain/session.js';
@@ -29,6 +30,8 @@ const REFUSALS: { readonly [Kind in Refusal['kind']]: Extract<Refusal, { kind: K
   'invalid-path': { kind: 'invalid-path', command: "git-upload-pack '../x'" },
   lfs: { kind: 'lfs' },
   'no-access': { kind: 'no-access', app: 'shop', service: 'git-receive-pack' },
+  'key-bound': { kind: 'key-bound', app: 'shop', to: 'apps' },
+  platform: { kind: 'platform', reason: 'maintenance', text: 'We move house.\n\nCome back at noon.\n' },
   'archive-off': { kind: 'archive-off', app: 'shop' },
   'invalid-app-name': { kind: 'invalid-app-name', app: 'Shop' },
   'too-many-apps': { kind: 'too-many-apps', app: 'shop', limit: 100 },
@@ -59,6 +62,8 @@ const REFUSAL_WORDS: Record<Refusal['kind'], readonly string[]> = {
     "You may not push to 'shop', or there is no such app.",
     'Check the name; for access ask the owner of the app to share it with you.',
   ],
+  'key-bound': ["This key is a deploy key, and not one of 'shop'.", "Use that app's own deploy key, or your own key."],
+  platform: ['We move house.', 'Come back at noon.'],
   'archive-off': [
     "'shop' does not give out archives.",
     'Clone it, or have an operator run: gitmouth app set shop --archive on',
@@ -97,6 +102,7 @@ const ENDED_WORDS: Record<EndReason, readonly string[]> = {
   drained: ['The time to finish is over and this server stops now. Your command was ended; run it again in a moment.'],
   'user-removed': ['Your account was removed. Your command was ended.'],
   'key-removed': ['Your key was removed from your account. Your command was ended.'],
+  'time-limit': ['The time that this session may take is over. Your command was ended.'],
   'lease-lost': [
     'The lock of this app was lost. Your command was ended so that no two pushes run at once; run it again.',
   ],
@@ -123,6 +129,47 @@ This door speaks git and gives no shell. Use it from a repository:
 (Connection c-1.)
 `,
     exit: { code: 1 },
+  });
+});
+
+describe('the apps in a greeting', () => {
+  const greeting = (apps: readonly AppAccess[]) => told({ kind: 'greeted', apps }).words;
+
+  test('are named, with those that may only be read', () => {
+    const words = greeting([
+      { app: 'blog', access: 'read' },
+      { app: 'shop', access: 'write' },
+    ]);
+    expect(words).toContain('\nYour apps:\n\n    blog (to read)\n    shop\n\n');
+  });
+
+  test('are none: said too', () => {
+    expect(greeting([])).toContain('\nThere is no app of yours yet.\n');
+  });
+
+  test('beyond twenty are counted', () => {
+    const apps = Array.from({ length: 33 }, (_, index) => ({ app: `app-${index}`, access: 'write' }) as const);
+    expect(greeting(apps)).toContain('    app-19\n    and 13 more\n');
+    expect(greeting(apps)).not.toContain('app-20');
+  });
+
+  test('move no cursor, whatever the platform calls them', () => {
+    expect(greeting([{ app: 'a\u001b[2Jb', access: 'write' }])).not.toContain('\u001b');
+  });
+});
+
+describe('what a platform says in its own words', () => {
+  const refused = (text: string) =>
+    told({ kind: 'refused', refusal: { kind: 'platform', reason: 'other', text } }).words;
+
+  test('stands line by line in our form, without anything that moves a cursor', () => {
+    expect(refused('One.\r\n\nTwo\u001b[1A.')).toContain(lines('One.', 'Two\\u001b[1A.'));
+  });
+
+  test('is cut where it is too much', () => {
+    const words = refused(Array.from({ length: 100 }, (_, index) => `Line ${index}.`).join('\n'));
+    expect(words).toContain(lines('Line 19.', '…'));
+    expect(words).not.toContain('Line 20.');
   });
 });
 

@@ -1,6 +1,6 @@
 import { decideAccess, type AppFacts, type CreationRule } from '../../domain/access-policy.js';
 import type { GitRequest } from '../../domain/git-request.js';
-import type { Grant } from '../../domain/grant.js';
+import type { AppAccess, Grant } from '../../domain/grant.js';
 import type { Refusal } from '../../domain/refusal.js';
 import type { Caller } from '../../domain/session.js';
 import type { AccessControl } from '../../ports/access-control.js';
@@ -29,14 +29,24 @@ const QUESTION = `
     LEFT JOIN apps AS app ON app.name = @app AND NOT (app.provisional AND app.owner = @user)
 `;
 
+const LIST = `
+  SELECT name AS app, 'write' AS access FROM apps WHERE owner = @user AND NOT provisional
+  UNION ALL
+  SELECT app, access FROM shares WHERE user = @user
+  ORDER BY app
+`;
+
 /** Decides by the database as it is at this moment, so that a removal counts over connections of any age. */
 export class EmbeddedAccessControl implements AccessControl {
   readonly #ask: (caller: Caller, app: string) => Answer | undefined;
+  readonly #listOf: (user: string) => readonly AppAccess[];
   readonly #creation: CreationRule;
 
   constructor(db: Database, creation: CreationRule) {
     const question = db.prepare<[{ key: string; user: string; app: string }], Answer>(QUESTION);
     this.#ask = (caller, app) => question.get({ key: caller.key.sha256, user: caller.user.name, app });
+    const list = db.prepare<[{ user: string }], AppAccess>(LIST);
+    this.#listOf = (user) => Array.from(list.all({ user }), ({ app, access }) => ({ app, access }));
     this.#creation = creation;
   }
 
@@ -45,6 +55,11 @@ export class EmbeddedAccessControl implements AccessControl {
     const answer = asking('authorize', () => this.#ask(caller, request.app));
     if (answer === undefined || answer.held === 0) return { kind: 'key-removed' };
     return decideAccess(caller.user, request, factsOf(answer), this.#creation, answer.owned);
+  }
+
+  async list({ user }: Caller, signal: AbortSignal): Promise<readonly AppAccess[]> {
+    signal.throwIfAborted();
+    return asking('authorize', () => this.#listOf(user.name));
   }
 }
 

@@ -1,6 +1,6 @@
 import { decideAccess } from '../../domain/access-policy.js';
 import type { GitRequest } from '../../domain/git-request.js';
-import type { Grant } from '../../domain/grant.js';
+import type { AppAccess, Grant } from '../../domain/grant.js';
 import type { Refusal } from '../../domain/refusal.js';
 import type { Caller } from '../../domain/session.js';
 import type { AccessControl } from '../../ports/access-control.js';
@@ -19,5 +19,10 @@ export class MemoryAccessControl implements AccessControl {
     const { name } = caller.user;
     const facts = platform.factsFor(name, request.app);
     return decideAccess(caller.user, request, facts, platform.creation, platform.ownedBy(name));
+  }
+
+  async list({ user }: Caller, signal: AbortSignal): Promise<readonly AppAccess[]> {
+    await this.trouble.meet(signal);
+    return this.platform.appsOf(user.name);
   }
 }

@@ -1,4 +1,5 @@
 import type { AppFacts, CreationRule } from '../../domain/access-policy.js';
+import type { AppAccess } from '../../domain/grant.js';
 import type { PublicKey } from '../../domain/public-key.js';
 import type { EndReason } from '../../domain/session-end.js';
 import type { Caller } from '../../domain/session.js';
@@ -86,6 +87,14 @@ export class MemoryPlatform {
       ...(shared === undefined ? {} : { shared }),
       ...(branch === undefined ? {} : { branch }),
     };
+  }
+
+  /** In the order of their names. */
+  appsOf(user: string): readonly AppAccess[] {
+    return [...this.#apps.values()]
+      .map(({ name, owner, shares }) => ({ app: name, access: owner === user ? 'write' : shares.get(user) }))
+      .filter((one): one is AppAccess => one.access !== undefined)
+      .sort((one, other) => (one.app < other.app ? -1 : 1));
   }
 
   ownedBy(user: string): number {

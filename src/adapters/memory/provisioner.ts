@@ -2,6 +2,7 @@ import type { Dyno } from '../../domain/dyno.js';
 import type { Grant } from '../../domain/grant.js';
 import type { Refusal } from '../../domain/refusal.js';
 import type { Session } from '../../domain/session.js';
+import type { Usage } from '../../domain/usage.js';
 import type { Outcome } from '../../domain/verdict.js';
 import type { Provisioner } from '../../ports/provisioner.js';
 import type { Lease } from '../../ports/repository-locks.js';
@@ -22,7 +23,7 @@ export class MemoryProvisioner implements Provisioner {
   /** An answer to give in place of a dyno. */
   refusal: Refusal | undefined;
   readonly provisions: Provision[] = [];
-  readonly releases: { readonly dyno: Dyno; readonly outcome: Outcome }[] = [];
+  readonly releases: { readonly dyno: Dyno; readonly outcome: Outcome; readonly usage: Usage }[] = [];
   readonly #held = new Map<string, Dyno>();
 
   async provision(
@@ -39,9 +40,9 @@ export class MemoryProvisioner implements Provisioner {
     return dyno;
   }
 
-  async release(dyno: Dyno, outcome: Outcome): Promise<void> {
+  async release(dyno: Dyno, outcome: Outcome, usage: Usage): Promise<void> {
     if (!this.#held.delete(dyno.id)) return;
-    this.releases.push({ dyno, outcome });
+    this.releases.push({ dyno, outcome, usage });
     this.releaseTrouble.strike();
   }
 

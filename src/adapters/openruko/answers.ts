@@ -1,7 +1,7 @@
 /** What the API server may answer, read strictly: anything else is no answer of an Openruko API server. */
 import { z } from 'zod';
 import { isUserName } from '../../domain/user.js';
-import type { Answer } from './http-caller.js';
+import type { Answer } from '../remote/http-caller.js';
 
 /** Whose key it is, and the secret that the API server knows them by. */
 export interface KeyHolder {

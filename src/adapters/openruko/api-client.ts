@@ -2,9 +2,9 @@ import { randomInt } from 'node:crypto';
 import type { Stage } from '../../domain/fault.js';
 import type { Clock } from '../../ports/clock.js';
 import { appNameOf, dynoPlaceOf, errorOf, keyHolderOf, type DynoPlace, type KeyHolder } from './answers.js';
-import { CircuitBreaker, type BreakerLimits } from './circuit-breaker.js';
-import { HttpCaller, type Answer, type ApiAddress, type Call } from './http-caller.js';
-import { quoted, Trouble } from './trouble.js';
+import { CircuitBreaker, type BreakerLimits } from '../remote/circuit-breaker.js';
+import { HttpCaller, type Answer, type ApiAddress, type Call } from '../remote/http-caller.js';
+import { quoted, Trouble } from '../remote/trouble.js';
 
 export interface ApiSettings extends ApiAddress {
   /** The API server's own key (`APISERVER_KEY`). */

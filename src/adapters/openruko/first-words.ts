@@ -1,5 +1,5 @@
 /** What a dyno host may say first: git's advertisement, or that there will be none. */
-import { quoted } from './trouble.js';
+import { quoted } from '../remote/trouble.js';
 
 /** The longest of the host's own first words. */
 const NO_DYNO = 'Dyno does not exist.';

@@ -28,4 +28,9 @@ export class OpenrukoAccessControl implements AccessControl {
     if (service === 'git-upload-archive') return { kind: 'archive-off', app };
     return { app, access: isWrite(service) ? 'write' : 'read', lockMode: 'wait', creates: false };
   }
+
+  /** The API server's list of apps is made for its web pages and its own command line; nothing here needs it. */
+  async list(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
 }

@@ -4,8 +4,8 @@ import { Fault } from '../../domain/fault.js';
 import type { DynoSession, Transport, TransportCapabilities } from '../../ports/transport.js';
 import { firstWords, type Failure } from './first-words.js';
 import { RendezvousSession } from './rendezvous-session.js';
-import { connectTls, type TlsTrust } from './tls.js';
-import { Trouble } from './trouble.js';
+import { connectTls, type TlsTrust } from '../remote/tls.js';
+import { Trouble } from '../remote/trouble.js';
 
 export interface RendezvousSettings {
   /** Of every dyno host (`DYNOHOST_RENDEZVOUS_PORT`). */

@@ -13,6 +13,8 @@ export function endedLines(reason: EndReason): readonly string[] {
       return ['Your account was removed. Your command was ended.'];
     case 'key-removed':
       return ['Your key was removed from your account. Your command was ended.'];
+    case 'time-limit':
+      return ['The time that this session may take is over. Your command was ended.'];
     case 'lease-lost':
       return ['The lock of this app was lost. Your command was ended so that no two pushes run at once; run it again.'];
   }

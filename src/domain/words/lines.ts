@@ -11,6 +11,20 @@ export function marked(...lines: readonly string[]): string {
   return lines.map((line) => ` !     ${printable(line, LONGEST_LINE)}\n`).join('');
 }
 
+/** What a platform says to its user may have so many lines. */
+const MOST_LINES = 20;
+
+/** A platform's own words, line by line and without the empty ones; what is too much is cut. */
+export function platformLines(text: string): readonly string[] {
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
+  return lines.length <= MOST_LINES ? lines : [...lines.slice(0, MOST_LINES), '…'];
+}
+
+/** A platform's notice, in the form of what the door itself says. */
+export function platformWords(text: string): string {
+  return marked(...platformLines(text));
+}
+
 /** `1 second`, `90 seconds`, `2 minutes`: whole units, for people. */
 export function duration(ms: number): string {
   const seconds = Math.round(ms / 1000);

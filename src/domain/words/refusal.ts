@@ -3,7 +3,7 @@ import type { GitService } from '../git-request.js';
 import type { Refusal } from '../refusal.js';
 import type { Caller } from '../session.js';
 import { runningClause } from './dynos.js';
-import { duration, utc } from './lines.js';
+import { duration, platformLines, utc } from './lines.js';
 import { printable } from './printable.js';
 
 /** What was asked, as a verb: "push to", "read", "archive". */
@@ -49,6 +49,15 @@ export function refusalLines(refusal: Refusal): readonly string[] {
         `You may not ${asked(refusal.service)} '${refusal.app}', or there is no such app.`,
         'Check the name; for access ask the owner of the app to share it with you.',
       ];
+    case 'key-bound':
+      return refusal.to === 'apps'
+        ? [
+            `This key is a deploy key, and not one of '${refusal.app}'.`,
+            "Use that app's own deploy key, or your own key.",
+          ]
+        : [`This key is a deploy key that may only read '${refusal.app}'.`, 'Use one that may write, or your own key.'];
+    case 'platform':
+      return platformLines(refusal.text);
     case 'archive-off':
       return [
         `'${refusal.app}' does not give out archives.`,

@@ -47,9 +47,10 @@ describe('the record of the memory provisioner', () => {
     if (isRefusal(dyno)) throw new Error('nothing refuses it');
     expect(provisioner.provisions).toEqual([{ dyno, ...order }]);
     expect(provisioner.held()).toEqual([dyno]);
-    await provisioner.release(dyno, { kind: 'ended', reason: 'drained' });
-    await provisioner.release(dyno, { kind: 'greeted' });
-    expect(provisioner.releases).toEqual([{ dyno, outcome: { kind: 'ended', reason: 'drained' } }]);
+    const usage = { bytesIn: 1, bytesOut: 2, phasesMs: { run: 3 } };
+    await provisioner.release(dyno, { kind: 'ended', reason: 'drained' }, usage);
+    await provisioner.release(dyno, { kind: 'greeted' }, usage);
+    expect(provisioner.releases).toEqual([{ dyno, outcome: { kind: 'ended', reason: 'drained' }, usage }]);
     expect(provisioner.held()).toEqual([]);
   });
 

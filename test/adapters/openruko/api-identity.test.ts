@@ -2,7 +2,7 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { expect } from '@jest/globals';
 import { ApiClient } from '../../../src/adapters/openruko/api-client.js';
-import type { TlsTrust } from '../../../src/adapters/openruko/tls.js';
+import type { TlsTrust } from '../../../src/adapters/remote/tls.js';
 import { SystemClock } from '../../../src/adapters/system/clock.js';
 import { ApiServer } from '../../support/openruko/api-server.js';
 import { Authority } from '../../support/openruko/certificates.js';

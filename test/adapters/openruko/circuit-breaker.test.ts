@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { MemoryClock } from '../../../src/adapters/memory/clock.js';
-import { CircuitBreaker } from '../../../src/adapters/openruko/circuit-breaker.js';
+import { CircuitBreaker } from '../../../src/adapters/remote/circuit-breaker.js';
 
 const REST_MS = 5_000;
 

@@ -4,7 +4,7 @@ import { MemoryClock } from '../../../src/adapters/memory/clock.js';
 import { OpenrukoAccessControl } from '../../../src/adapters/openruko/openruko-access-control.js';
 import { OpenrukoAuthenticator } from '../../../src/adapters/openruko/openruko-authenticator.js';
 import { OpenrukoProvisioner } from '../../../src/adapters/openruko/openruko-provisioner.js';
-import { OpenrukoSessionRegistry } from '../../../src/adapters/openruko/openruko-session-registry.js';
+import { WatchingSessionRegistry } from '../../../src/adapters/remote/watching-session-registry.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
 import type { Lease } from '../../../src/ports/repository-locks.js';
 import { accessControlContract } from '../../../src/contracts/access-control.js';
@@ -53,7 +53,7 @@ needs('openssl').describe('the adapters of Openruko keep the contracts', () => {
         createApp: async (name: string, owner: string) => house.server.createApp(name, owner),
         destroyApp: async (name: string) => house.server.destroyApp(name),
       };
-    }, ['share', 'setArchive', 'setBranch', 'setCreation']),
+    }, ['list', 'share', 'setArchive', 'setBranch', 'setCreation']),
   );
 
   // Nothing is held between provisioning and the end, so giving back cannot fail.
@@ -89,7 +89,7 @@ needs('openssl').describe('the adapters of Openruko keep the contracts', () => {
     sessionRegistryContract(async () => {
       const house = await openHouse();
       const clock = new MemoryClock();
-      const registry = new OpenrukoSessionRegistry(house.client, clock);
+      const registry = new WatchingSessionRegistry(new OpenrukoAuthenticator(house.client), clock);
       return {
         ...people(house),
         registry,

@@ -1,6 +1,6 @@
 /** Servers and settings that the tests of the Openruko adapters stand on. */
 import { ApiClient, DEFAULT_API_LIMITS, type ApiSettings } from '../../../src/adapters/openruko/api-client.js';
-import type { TlsTrust } from '../../../src/adapters/openruko/tls.js';
+import type { TlsTrust } from '../../../src/adapters/remote/tls.js';
 import { SystemClock } from '../../../src/adapters/system/clock.js';
 import { ApiServer, SERVICE_KEY, type ApiServerOptions } from '../../support/openruko/api-server.js';
 import { Authority, type Identity } from '../../support/openruko/certificates.js';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import { expect } from '@jest/globals';
 import { RendezvousTransport, type RendezvousSettings } from '../../../src/adapters/openruko/rendezvous-transport.js';
-import type { TlsTrust } from '../../../src/adapters/openruko/tls.js';
+import type { TlsTrust } from '../../../src/adapters/remote/tls.js';
 import type { Dyno } from '../../../src/domain/dyno.js';
 import { isFault } from '../../../src/domain/fault.js';
 import { never, within } from '../../../src/contracts/contract.js';

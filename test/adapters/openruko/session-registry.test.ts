@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import { MemoryClock } from '../../../src/adapters/memory/clock.js';
-import { OpenrukoSessionRegistry } from '../../../src/adapters/openruko/openruko-session-registry.js';
+import { OpenrukoAuthenticator } from '../../../src/adapters/openruko/openruko-authenticator.js';
+import { WatchingSessionRegistry } from '../../../src/adapters/remote/watching-session-registry.js';
 import { turns, until } from '../../../src/contracts/contract.js';
 import { sampleCaller } from '../../../src/contracts/samples.js';
 import { needs } from '../../support/programs.js';
@@ -9,10 +10,10 @@ import { openHouse, type House } from './ground.js';
 const { test } = needs('openssl');
 const EVERY_MS = 1_000;
 
-async function watching(use: (house: House, registry: OpenrukoSessionRegistry, clock: MemoryClock) => Promise<void>) {
+async function watching(use: (house: House, registry: WatchingSessionRegistry, clock: MemoryClock) => Promise<void>) {
   const house = await openHouse({}, { breaker: { failures: 1_000, restMs: 1 } });
   const clock = new MemoryClock();
-  const registry = new OpenrukoSessionRegistry(house.client, clock, EVERY_MS);
+  const registry = new WatchingSessionRegistry(new OpenrukoAuthenticator(house.client), clock, EVERY_MS);
   try {
     await use(house, registry, clock);
   } finally {

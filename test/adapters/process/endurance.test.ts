@@ -66,7 +66,7 @@ async function abruptEnds(sandbox: Sandbox, rounds: number): Promise<void> {
   const word = `gitmouth-abrupt-${process.pid}-${sandbox.name}`;
   const script = "trap '' HUP; (sleep 60 & sleep 60) & cat >/dev/null; sleep 60";
   const transport = new ProcessTransport({ sandbox, graceMs: 0, commandOf: () => ['sh', '-c', script, word] });
-  const plan = { service: 'git-receive-pack', access: 'write', environment: {} } as const;
+  const plan = { service: 'git-receive-pack', access: 'write', environment: {}, secrets: [] } as const;
   const dyno: Dyno = { id: 'dyno-1', link: { kind: 'process', repository, plan } };
 
   async function round(number: number): Promise<void> {
@@ -97,7 +97,7 @@ const [repository, word, runAs] = process.argv.slice(2);
 const sandbox = new BubblewrapSandbox({ limits: DEFAULT_DYNO_LIMITS, network: 'none', ...JSON.parse(runAs) });
 const script = "trap '' TERM HUP INT PIPE; (setsid sleep 300 &) ; sleep 300 & echo ready; while :; do sleep 0.1; done";
 const transport = new ProcessTransport({ sandbox, graceMs: 60_000, commandOf: () => ['sh', '-c', script, word] });
-const plan = { service: 'git-upload-pack', access: 'read', environment: {} };
+const plan = { service: 'git-upload-pack', access: 'read', environment: {}, secrets: [] };
 const session = await transport.open({ id: 'd', link: { kind: 'process', repository, plan } }, new AbortController().signal);
 session.stdout.once('data', () => console.log('ready'));
 setInterval(() => undefined, 1000);

@@ -67,7 +67,11 @@ class Place {
     });
     this.#daemon = new GitDaemon(transport, (service) => ({
       id: 'dyno-1',
-      link: { kind: 'process', repository: this.repository, plan: { service, access: 'write', environment } },
+      link: {
+        kind: 'process',
+        repository: this.repository,
+        plan: { service, access: 'write', environment, secrets: [] },
+      },
     }));
   }
 

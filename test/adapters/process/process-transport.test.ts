@@ -23,7 +23,10 @@ const MIB = 1024 ** 2;
 
 function dynoOn(repository: string, service: GitService = 'git-upload-pack'): Dyno {
   const access = service === 'git-receive-pack' ? 'write' : 'read';
-  return { id: 'dyno-1', link: { kind: 'process', repository, plan: { service, access, environment: {} } } };
+  return {
+    id: 'dyno-1',
+    link: { kind: 'process', repository, plan: { service, access, environment: {}, secrets: [] } },
+  };
 }
 
 /** Every process that serves a job has this word, unique to it, in its command line or its parent's. */

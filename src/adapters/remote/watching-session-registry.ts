@@ -1,28 +1,29 @@
+import { isRefusal } from '../../domain/refusal.js';
 import { Departure, type EndReason } from '../../domain/session-end.js';
 import type { Caller } from '../../domain/session.js';
+import type { Authenticator } from '../../ports/authenticator.js';
 import type { Clock } from '../../ports/clock.js';
 import type { LiveConnection, LiveSession, SessionRegistry } from '../../ports/session-registry.js';
-import type { ApiClient } from './api-client.js';
 
 /**
- * The connections of this process. Openruko tells nobody that a key was removed, so it is asked again, from time to
- * time, for the key of each connection; a connection whose key has gone ends then. What it begins before is refused by
- * access control, which asks each time.
+ * The connections of this process. A platform that is asked over a network tells nobody that a key was removed, so it is
+ * asked again, from time to time, for the key of each connection; a connection whose key has gone ends then. What it
+ * begins before is refused by access control, which asks each time.
  */
-export class OpenrukoSessionRegistry implements SessionRegistry {
-  readonly #api: ApiClient;
+export class WatchingSessionRegistry implements SessionRegistry {
+  readonly #authenticator: Authenticator;
   readonly #clock: Clock;
   readonly #everyMs: number;
-  readonly #connections = new Set<OpenrukoConnection>();
+  readonly #connections = new Set<WatchedConnection>();
 
-  constructor(api: ApiClient, clock: Clock, everyMs = 30_000) {
-    this.#api = api;
+  constructor(authenticator: Authenticator, clock: Clock, everyMs = 30_000) {
+    this.#authenticator = authenticator;
     this.#clock = clock;
     this.#everyMs = everyMs;
   }
 
   addConnection(caller: Caller): LiveConnection {
-    const connection = new OpenrukoConnection(caller, () => this.#connections.delete(connection));
+    const connection = new WatchedConnection(caller, () => this.#connections.delete(connection));
     this.#connections.add(connection);
     void this.#watch(connection);
     return connection;
@@ -32,7 +33,7 @@ export class OpenrukoSessionRegistry implements SessionRegistry {
     return [...this.#connections];
   }
 
-  async #watch(connection: OpenrukoConnection): Promise<void> {
+  async #watch(connection: WatchedConnection): Promise<void> {
     const { over } = connection;
     for (;;) {
       await this.#clock.sleep(this.#everyMs, over).catch(() => undefined);
@@ -42,17 +43,18 @@ export class OpenrukoSessionRegistry implements SessionRegistry {
   }
 
   /** An outage removes nobody. */
-  async #isRemoved({ caller, over }: OpenrukoConnection): Promise<boolean> {
+  async #isRemoved({ caller, over }: WatchedConnection): Promise<boolean> {
     try {
-      const holder = await this.#api.lookUpKey(caller.key.md5, 'identify', over);
-      return holder === 'unknown' || holder.user !== caller.user.name;
+      const { key, connection, user } = caller;
+      const answer = await this.#authenticator.identify(key, connection.address, over);
+      return isRefusal(answer) || answer.name !== user.name;
     } catch {
       return false;
     }
   }
 }
 
-class OpenrukoConnection implements LiveConnection {
+class WatchedConnection implements LiveConnection {
   readonly #end = new AbortController();
   readonly #over = new AbortController();
   readonly #sessions = new Set<LiveSession>();

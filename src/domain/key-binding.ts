@@ -1,0 +1,34 @@
+import { isWrite, type GitRequest } from './git-request.js';
+import type { Grant } from './grant.js';
+import { isRefusal, type Refusal } from './refusal.js';
+import type { User } from './user.js';
+
+/** What a key is good for, where that is less than all its user may do: a deploy key. */
+export interface KeyBinding {
+  /** The apps it opens, by their own names; all of its user's where it names none. */
+  readonly apps?: readonly string[];
+  /** `read`: it never pushes. */
+  readonly access?: 'read' | 'write';
+}
+
+/**
+ * What a user is granted, cut down to what the key they hold is good for.
+ *
+ * A key that is bound to apps learns of no other app whether it exists: what the platform refuses and what the key does
+ * not open read the same.
+ */
+export function withinBinding({ binding }: User, request: GitRequest, answer: Grant | Refusal): Grant | Refusal {
+  if (binding === undefined) return answer;
+  const { app, service } = request;
+  if (isRefusal(answer)) {
+    const isForeign = answer.kind === 'no-access' && !opens(binding, app);
+    return isForeign ? { kind: 'key-bound', app, to: 'apps' } : answer;
+  }
+  if (!opens(binding, answer.app)) return { kind: 'key-bound', app, to: 'apps' };
+  if (binding.access !== 'read') return answer;
+  return isWrite(service) ? { kind: 'key-bound', app, to: 'read' } : { ...answer, access: 'read' };
+}
+
+function opens({ apps }: KeyBinding, app: string): boolean {
+  return apps?.includes(app) ?? true;
+}
