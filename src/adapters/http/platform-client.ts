@@ -56,6 +56,8 @@ interface Question {
   readonly connection?: Call['connection'];
 }
 
+type Read<T> = (answer: Answer, requestId: string) => T;
+
 /** The operations of docs/platform-api.yaml. What fails is thrown as Trouble, or as the signal's reason. */
 export class PlatformClient {
   readonly #settings: PlatformSettings;
@@ -117,20 +119,19 @@ export class PlatformClient {
     const question: Question = { method: 'POST', path, body, headers: idsOf(connection, session), timeoutMs };
     // The second is for a kept connection that the platform has just closed. Whoever sends it has a patience of their own.
     const patience: Patience = { attempts: 2, breaker: 'ignores', withinMs: timeoutMs };
-    return this.#ask(question, patience, (answer) => this.#received(answer), signal);
+    return this.#ask(question, patience, (answer, requestId) => this.#received(answer, requestId), signal);
   }
 
   close(): void {
     this.#caller.close();
   }
 
-  async #ask<T>(question: Question, patience: Patience, read: (answer: Answer) => T, signal: AbortSignal): Promise<T> {
+  async #ask<T>(question: Question, patience: Patience, read: Read<T>, signal: AbortSignal): Promise<T> {
     const requestId = randomUUID();
     try {
-      return read(await this.#caller.ask(() => this.#call(question, requestId), patience, signal));
+      return read(await this.#caller.ask(() => this.#call(question, requestId), patience, signal), requestId);
     } catch (error) {
-      // What the platform's own log knows it by.
-      throw error instanceof Trouble ? error.with({ message: `${error.message} (request ${requestId})` }) : error;
+      throw error instanceof Trouble ? error.with({ message: named(error.message, requestId) }) : error;
     }
   }
 
@@ -159,13 +160,13 @@ export class PlatformClient {
     throw this.#unexpected(answer);
   }
 
-  #received(answer: Answer): Reception {
+  #received(answer: Answer, requestId: string): Reception {
     const { status } = answer;
     // Who does not know the session (any more) has nothing left of it.
     if (status === 204 || status === 404 || status === 410) return { kind: 'known' };
     const trouble = this.#unexpected(answer);
     if (status < 400 || status === 408 || isNotNow(status)) throw trouble;
-    return { kind: 'rejected', words: trouble.message };
+    return { kind: 'rejected', words: named(trouble.message, requestId) };
   }
 
   #unexpected(answer: Answer): Trouble {
@@ -174,6 +175,11 @@ export class PlatformClient {
     const words = said === undefined ? '' : quoted(said, [secretOf(auth)]);
     return unexpectedStatus(answer.status, words, credentialOf(auth));
   }
+}
+
+/** By what the platform's own log knows it. */
+function named(message: string, requestId: string): string {
+  return `${message} (request ${requestId})`;
 }
 
 function idsOf(connection: string, session: string): Record<string, string> {
