@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { bulkhead, ExponentialBackoff, halfJitterGenerator } from 'cockatiel';
 import type { Clock } from '../../ports/clock.js';
 import type { Observer } from '../../ports/observer.js';
@@ -43,6 +44,8 @@ export class Outbox {
     this.#observer = observer;
     this.#clock = clock;
     this.#most = most;
+    // One for each that waits, and those are bounded.
+    setMaxListeners(0, this.#hurry.signal);
   }
 
   /** Tries once. Resolves when that is over, delivered or not; the rest is done in the background. Never rejects. */

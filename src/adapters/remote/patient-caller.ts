@@ -117,7 +117,8 @@ export class PatientCaller {
         exponent: 4,
         maxDelay: LONGEST_PAUSE_MS,
       }),
-    });
+      // A pause goes on after its question was given up; what is alive is so by the session that asks.
+    }).dangerouslyUnref();
   }
 
   async #guarded(attempt: () => Promise<Answer>, how: Patience['breaker']): Promise<Answer> {
