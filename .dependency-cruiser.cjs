@@ -61,8 +61,8 @@ module.exports = {
       name: 'use-case-does-not-know-adapters',
       severity: 'error',
       comment:
-        'In app only the composition root, main, gateway, config and cli may choose technologies; the use case asks ports.',
-      from: { path: '^src/app/', pathNot: '^src/app/(cli/|(main|gateway|container|config)\\.ts$)' },
+        'In app only the composition root with its platforms, main, gateway, config and cli may choose technologies; the use case asks ports.',
+      from: { path: '^src/app/', pathNot: '^src/app/(cli/|platforms/|(main|gateway|container|config)\\.ts$)' },
       to: { path: '^src/adapters/' },
     },
     onlyIn(

@@ -47,8 +47,8 @@ class RunningGateway implements Gateway {
   }
 
   async start(): Promise<{ host: string; port: number }> {
-    const { lifecycles, server, observer } = this.#parts;
-    const { adapters, listen } = this.#config;
+    const { lifecycles, server, observer, sandbox } = this.#parts;
+    const { adapters, listen, platform } = this.#config;
     const { host, port } = listen;
     try {
       for (const lifecycle of lifecycles) await lifecycle.prepare();
@@ -61,7 +61,8 @@ class RunningGateway implements Gateway {
         type: 'server-started',
         address: `${address.address}:${address.port}`,
         hostKeys,
-        sandbox: this.#parts.sandbox,
+        platform: platform.kind,
+        ...(sandbox === undefined ? {} : { sandbox }),
         ...(adapters.length === 0 ? {} : { adapters }),
       });
       return { host: address.address, port: address.port };

@@ -17,7 +17,7 @@ import {
   type MemoryCommand,
 } from '../../src/adapters/memory/index.js';
 import { readConfig, type Config } from '../../src/app/config.js';
-import { openPlatform } from '../../src/app/container.js';
+import { openPlatform } from '../../src/app/platforms/embedded.js';
 import { createGateway, type Gateway } from '../../src/app/gateway.js';
 import { tokens } from '../../src/app/tokens.js';
 import { until, within } from '../../src/contracts/contract.js';
@@ -94,6 +94,7 @@ describe('a gateway with an adapter of one’s own behind every port', () => {
     expect(port).toBeGreaterThan(1023);
     expect(only(parts.observer.ofType('server-started'))).toMatchObject({
       address: `127.0.0.1:${port}`,
+      platform: 'embedded',
       sandbox: 'none',
       hostKeys: [expect.stringMatching(/^ssh-ed25519 SHA256:/), expect.stringMatching(/^ssh-rsa SHA256:/)],
     });

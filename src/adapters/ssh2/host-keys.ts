@@ -59,23 +59,38 @@ const KINDS: Readonly<Record<AlgorithmSet, readonly Kind[]>> = {
 /**
  * The server's own keys, an Ed25519 and an RSA-3072 one, and an ECDSA P-256 one for old clients; those that are missing
  * are made, with mode 0600.
+ * @param ownFile a key of the operator's own, in the place of the one of its type.
  * @throws Error that names the file and says what to do, when a key can't be read or others may read it.
  */
-export function loadOrCreateHostKeys(folder: string, algorithms: AlgorithmSet): readonly HostKey[] {
+export function loadOrCreateHostKeys(folder: string, algorithms: AlgorithmSet, ownFile?: string): readonly HostKey[] {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const own = ownKey(algorithms, ownFile);
   return KINDS[algorithms].map((kind) => {
+    if (own?.algorithm === kind.algorithm) return own;
     const path = join(folder, kind.file);
     if (!existsSync(path)) writePrivate(path, readablePrivateKey(kind.make));
-    return readHostKey(path, kind.algorithm);
+    return readHostKey(path, [kind.algorithm]);
   });
 }
 
 /** The keys that are there already; makes none. */
-export function loadHostKeys(folder: string, algorithms: AlgorithmSet): readonly HostKey[] {
-  return KINDS[algorithms]
+export function loadHostKeys(folder: string, algorithms: AlgorithmSet, ownFile?: string): readonly HostKey[] {
+  const own = ownKey(algorithms, ownFile);
+  const made = KINDS[algorithms]
+    .filter(({ algorithm }) => algorithm !== own?.algorithm)
     .map(({ file, algorithm }) => ({ path: join(folder, file), algorithm }))
     .filter(({ path }) => existsSync(path))
-    .map(({ path, algorithm }) => readHostKey(path, algorithm));
+    .map(({ path, algorithm }) => readHostKey(path, [algorithm]));
+  return own === undefined ? made : [own, ...made];
+}
+
+function ownKey(algorithms: AlgorithmSet, path: string | undefined): HostKey | undefined {
+  if (path === undefined) return undefined;
+  if (!existsSync(path)) throw new Error(`there is no host key ${path}: put it there, or name another file`);
+  return readHostKey(
+    path,
+    KINDS[algorithms].map(({ algorithm }) => algorithm),
+  );
 }
 
 /** ssh2 drops a leading zero byte of an Ed25519 key (lib/keygen.js), so that one pair in 256 can't be read back. */
@@ -86,7 +101,7 @@ export function readablePrivateKey(make: () => { private: string }): string {
   }
 }
 
-function readHostKey(path: string, expected: KeyAlgorithm): HostKey {
+function readHostKey(path: string, expected: readonly KeyAlgorithm[]): HostKey {
   const { mode } = statSync(path);
   if ((mode & 0o077) !== 0) {
     throw new Error(`others may read the host key ${path} (mode ${(mode & 0o777).toString(8)}): run chmod 600 ${path}`);
@@ -102,9 +117,9 @@ function readHostKey(path: string, expected: KeyAlgorithm): HostKey {
   const reading = readKeyBlob(blob);
   if ('problem' in reading) throw new Error(`${path}: ${reading.problem}`);
   // ssh2 would leave it out without a word, and clients that know this server by it would be turned away.
-  if (reading.key.algorithm !== expected) {
+  if (!expected.includes(reading.key.algorithm)) {
     throw new Error(
-      `${path} holds a key of the type ${reading.key.algorithm}, and one of ${expected} belongs there: move it away to have one made`,
+      `${path} holds a key of the type ${reading.key.algorithm}, and one of ${expected.join(' or ')} belongs there: move it away to have one made`,
     );
   }
   return {

@@ -8,7 +8,10 @@ import { loadHostKeys } from '../../adapters/ssh2/host-keys.js';
 import { hasNativeBinding } from '../../adapters/ssh2/internals.js';
 import { checkInternals } from '../../adapters/ssh2/self-check.js';
 import { ConfigError, type Config } from '../config.js';
-import { chooseSandboxFor, dataFolderMode, hostKeyFolder, openPlatform, tryAdapters } from '../container.js';
+import { hostKeysAt, tryAdapters } from '../container.js';
+import { dataFolderMode } from '../data-folder.js';
+import { chooseSandboxFor } from '../platforms/dynos-here.js';
+import { openPlatform } from '../platforms/embedded.js';
 import { listenProblem } from '../listen-problem.js';
 import { json, terminal } from './output.js';
 import type { Configure } from './context.js';
@@ -111,7 +114,7 @@ function isWritable(folder: string): boolean {
 }
 
 function examineHostKeys(config: Config): string {
-  const keys = loadHostKeys(hostKeyFolder(config), config.algorithms);
+  const keys = loadHostKeys(...hostKeysAt(config));
   if (keys.length === 0) return 'none yet; the first start makes them';
   return keys.map((key) => `${key.algorithm} ${key.fingerprint}`).join(', ');
 }

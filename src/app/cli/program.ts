@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { isFault } from '../../domain/fault.js';
 import { ConfigError, readConfig } from '../config.js';
-import { openPlatform } from '../container.js';
+import { openPlatform } from '../platforms/embedded.js';
 import { addAppCommands } from './apps.js';
 import type { Configure, WithPlatform } from './context.js';
 import { addDoctorCommand } from './doctor.js';
