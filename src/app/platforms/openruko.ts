@@ -10,7 +10,7 @@ import { WatchingSessionRegistry } from '../../adapters/remote/watching-session-
 import { SystemClock } from '../../adapters/system/clock.js';
 import type { Config } from '../config.js';
 import { makeDataFolder } from '../data-folder.js';
-import { platformWarnings, type OpenrukoConfig } from '../platform-settings.js';
+import { platformWarnings, type OpenrukoConfig } from '../platform-config.js';
 import type { Platform } from './platform.js';
 
 /** An Openruko installation: its API server, and the dyno hosts that one names. Pushes take turns by a lock here. */
