@@ -2,6 +2,7 @@ import type { ContainerModule } from 'inversify';
 import type { LiveConnection } from '../ports/session-registry.js';
 import type { Config } from './config.js';
 import { createContainer, type Parts } from './container.js';
+import { holdingProcess } from './hold-process.js';
 import { listenProblem } from './listen-problem.js';
 
 /** How long sessions have to end after the time to finish is over, beyond their dynos' own grace. */
@@ -77,7 +78,7 @@ class RunningGateway implements Gateway {
   }
 
   drain(): Promise<void> {
-    this.#ending ??= this.#end();
+    this.#ending ??= holdingProcess(() => this.#end());
     return this.#ending;
   }
 

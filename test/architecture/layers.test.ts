@@ -63,6 +63,7 @@ const PROBES: readonly Probe[] = [
   ),
   probe('sqlite-only-in-embedded', 'src/adapters/memory/probe-sqlite.ts', "import Database from 'better-sqlite3';"),
   probe('http-client-only-in-remote', 'src/adapters/memory/probe-http.ts', "import fetch from 'node-fetch';"),
+  probe('http-client-only-in-remote', 'src/adapters/openruko/probe-http.ts', "import fetch from 'node-fetch';"),
   ...[
     ['package', "import type { z } from 'zod';"],
     ['runner', "import { test } from '@jest/globals';"],
@@ -89,7 +90,9 @@ const ALLOWED = {
   'src/app/gateway.ts': "import type { ContainerModule } from 'inversify'; export type M = ContainerModule;",
   'src/ports/probe-fine.ts': "import type { Readable } from 'node:stream'; export type R = Readable;",
   'src/contracts/probe-fine.ts': "import assert from 'node:assert/strict'; import '../ports/clock.js'; assert.ok(1);",
-  'src/adapters/http/probe-fine.ts': "import fetch from 'node-fetch'; import { z } from 'zod'; void z; void fetch;",
+  'src/adapters/remote/probe-fine.ts': "import fetch from 'node-fetch'; import { z } from 'zod'; void z; void fetch;",
+  'src/adapters/http/probe-fine.ts': "import '../remote/trouble.js';",
+  'src/app/platforms/probe-fine.ts': "import '../../adapters/memory/index.js';",
   'test/support/temporary.ts': 'export {};',
 };
 

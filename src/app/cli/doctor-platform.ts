@@ -4,6 +4,7 @@ import { isFault } from '../../domain/fault.js';
 import type { PublicKey } from '../../domain/public-key.js';
 import type { Authenticator } from '../../ports/authenticator.js';
 import type { Config } from '../config.js';
+import { holdingProcess } from '../hold-process.js';
 import { platformWarnings, type OpenrukoConfig } from '../platform-config.js';
 import { openApi } from '../platforms/openruko.js';
 import type { Finding } from './doctor.js';
@@ -29,7 +30,8 @@ async function examineOpenruko(platform: OpenrukoConfig): Promise<Finding> {
   const { protocol, host, port } = platform.api;
   const api = openApi(platform);
   try {
-    return await askForNobody(new OpenrukoAuthenticator(api), `${protocol}://${host}:${port}`);
+    const address = `${protocol}://${host}:${port}`;
+    return await holdingProcess(() => askForNobody(new OpenrukoAuthenticator(api), address));
   } finally {
     api.close();
   }
