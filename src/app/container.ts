@@ -157,6 +157,7 @@ function partsOf(ports: ReturnType<typeof portsOf>, config: Config, platform: Pl
     clock,
     newSessionId: () => newId('s'),
     limits: config.limits,
+    appNames: config.platform.kind === 'http' ? 'with-owner' : 'plain',
   });
   const hostKeys = loadOrCreateHostKeys(...hostKeysAt(config));
   const server = new SshServer({
