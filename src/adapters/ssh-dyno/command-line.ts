@@ -11,8 +11,12 @@ export function shellWord(text: string): string {
   return `'${text.replaceAll(/['\\]/g, (character) => `'\\${character}'`)}'`;
 }
 
-/** `command`, with variables in front of it. By `env`, since not every login shell knows assignments there. */
+/**
+ * `command`, with variables in front of it: by `env`, since not every login shell knows assignments there, and in the
+ * shell's own place, so that signals and the exit are the command's. Alone it stays as git itself says it, which is all
+ * that a `git-shell` takes.
+ */
 export function withVariables(command: string, variables: readonly (readonly [name: string, value: string])[]): string {
   if (variables.length === 0) return command;
-  return ['env', ...variables.map(([name, value]) => `${name}=${shellWord(value)}`), command].join(' ');
+  return ['exec env', ...variables.map(([name, value]) => `${name}=${shellWord(value)}`), command].join(' ');
 }
