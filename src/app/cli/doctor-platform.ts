@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { HttpAuthenticator } from '../../adapters/http/http-authenticator.js';
 import { OpenrukoAuthenticator } from '../../adapters/openruko/openruko-authenticator.js';
 import { readKeyBlob } from '../../adapters/ssh2/public-keys.js';
 import { isFault } from '../../domain/fault.js';
@@ -5,8 +7,10 @@ import type { PublicKey } from '../../domain/public-key.js';
 import type { Authenticator } from '../../ports/authenticator.js';
 import type { Config } from '../config.js';
 import { holdingProcess } from '../hold-process.js';
-import { platformWarnings, type OpenrukoConfig } from '../platform-config.js';
+import { platformWarnings, type HttpPlatformConfig, type OpenrukoConfig } from '../platform-config.js';
+import { dynoKey, dynoKeyPath, openPlatformClient } from '../platforms/http.js';
 import { openApi } from '../platforms/openruko.js';
+import { reasonOf } from '../reason.js';
 import type { Finding } from './doctor.js';
 
 /** What the dyno hosts of the original have no way to do, whatever stands in front of them. */
@@ -18,12 +22,18 @@ const NOT_IN_OPENRUKO =
 export async function examinePlatform(config: Config): Promise<readonly Finding[]> {
   const { platform } = config;
   const warnings = platformWarnings(platform).map((says): Finding => ({ check: 'platform', state: 'warning', says }));
-  if (platform.kind !== 'openruko') return warnings;
-  return [
-    ...warnings,
-    await examineOpenruko(platform),
-    { check: 'dyno hosts', state: 'warning', says: NOT_IN_OPENRUKO },
-  ];
+  switch (platform.kind) {
+    case 'embedded':
+      return [];
+    case 'openruko':
+      return [
+        ...warnings,
+        await examineOpenruko(platform),
+        { check: 'dyno hosts', state: 'warning', says: NOT_IN_OPENRUKO },
+      ];
+    case 'http':
+      return [...warnings, await examineHttp(platform), examineDynoKey(config, platform)];
+  }
 }
 
 async function examineOpenruko(platform: OpenrukoConfig): Promise<Finding> {
@@ -34,6 +44,29 @@ async function examineOpenruko(platform: OpenrukoConfig): Promise<Finding> {
     return await holdingProcess(() => askForNobody(new OpenrukoAuthenticator(api), address));
   } finally {
     api.close();
+  }
+}
+
+async function examineHttp(platform: HttpPlatformConfig): Promise<Finding> {
+  const client = openPlatformClient(platform);
+  try {
+    return await holdingProcess(() => askForNobody(new HttpAuthenticator(client), platform.api.url));
+  } finally {
+    client.close();
+  }
+}
+
+/** Looking makes none. */
+function examineDynoKey(config: Config, platform: HttpPlatformConfig): Finding {
+  const check = 'dyno key';
+  if (!existsSync(dynoKeyPath(config, platform))) {
+    return { check, state: 'ok', says: 'none yet; the first start, or gitmouth dynokey show, makes it' };
+  }
+  try {
+    const { publicKey, fingerprint } = dynoKey(config, platform);
+    return { check, state: 'ok', says: `${fingerprint}, which every dyno must let in: ${publicKey}` };
+  } catch (error) {
+    return { check, state: 'problem', says: reasonOf(error) };
   }
 }
 
