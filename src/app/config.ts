@@ -8,11 +8,14 @@ import type { DynoLimits } from '../domain/dyno-policy.js';
 import type { TimeLimits } from '../domain/time-limits.js';
 import { printable } from '../domain/words/printable.js';
 import { ADMISSION_SETTINGS, readAdmission } from './admission-settings.js';
+import { readPlatform, type PlatformConfig } from './platform-config.js';
+import { PLATFORM_SETTINGS, SECRET_SETTINGS } from './platform-settings.js';
 import { MIB, seconds, whole } from './setting-checks.js';
 
 /** Everything that can be set, read once and passed on. */
 export interface Config {
   readonly dataFolder: string;
+  readonly platform: PlatformConfig;
   readonly listen: { readonly host: string; readonly port: number };
   readonly loginName?: string;
   readonly algorithms: AlgorithmSet;
@@ -155,6 +158,7 @@ const SETTINGS = {
     'info',
     'What is logged; `debug` adds every connection.',
   ],
+  ...PLATFORM_SETTINGS,
   ...ADMISSION_SETTINGS,
 } as const satisfies Record<string, readonly [z.ZodType<unknown, string>, string, string]>;
 
@@ -194,7 +198,8 @@ export function readConfig(
     const result = check.safeParse(text) as z.ZodSafeParseResult<Value<N>>;
     if (result.success) return result.data;
     const why = result.error.issues.map((issue) => issue.message).join(', ');
-    problems.push(`${name} ${why}; it is '${printable(text, 80)}'`);
+    const is = SECRET_SETTINGS.includes(name) ? '' : `; it is '${printable(text, 80)}'`;
+    problems.push(`${name} ${why}${is}`);
     return undefined;
   };
   const must = <N extends Name>(name: N): Value<N> => {
@@ -203,13 +208,18 @@ export function readConfig(
     return value as Value<N>;
   };
 
-  const isSet = (name: Name): boolean => (source[name] ?? '') !== '';
+  const isSet = (name: string): boolean => (source[name] ?? '') !== '';
+  const isChanged = (name: Name): boolean => isSet(name) && source[name] !== SETTINGS[name][1];
+  const problem = (text: string) => problems.push(text);
 
   const loginName = read('GITMOUTH_LOGIN_NAME');
   const hooksFolder = read('GITMOUTH_HOOKS');
   const config: Config = {
     dataFolder: must('GITMOUTH_DATA'),
-    listen: must('GITMOUTH_LISTEN'),
+    platform: readPlatform({ read, must, isSet, isChanged, problem }),
+    listen: isSet('GITMOUTH_LISTEN')
+      ? must('GITMOUTH_LISTEN')
+      : (listenAsBefore(read('GITMOUTH_PORT')) ?? must('GITMOUTH_LISTEN')),
     ...(loginName === undefined ? {} : { loginName }),
     ...(hooksFolder === undefined ? {} : { hooksFolder }),
     algorithms: must('GITMOUTH_ALGORITHMS'),
@@ -231,11 +241,16 @@ export function readConfig(
       lookupCacheMs: must('GITMOUTH_LOOKUP_CACHE_SECONDS'),
     },
     adapters: read('GITMOUTH_ADAPTERS') ?? [],
-    admission: readAdmission({ must, isSet, problem: (text) => problems.push(text) }, cores),
+    admission: readAdmission({ must, isSet, problem }, cores),
     log: { format: must('GITMOUTH_LOG'), level: must('GITMOUTH_LOG_LEVEL') },
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
+}
+
+/** Where the original listened. */
+function listenAsBefore(port: number | undefined): Config['listen'] | undefined {
+  return port === undefined ? undefined : { host: '0.0.0.0', port };
 }
 
 /** The operating system's account and home: what a first start makes its first user of. */

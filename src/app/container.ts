@@ -1,26 +1,6 @@
 import 'reflect-metadata';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
 import { join } from 'node:path';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
-import { AppKeeper } from '../adapters/embedded/app-keeper.js';
-import { openDatabase, type Database } from '../adapters/embedded/database.js';
-import { EmbeddedAccessControl } from '../adapters/embedded/embedded-access-control.js';
-import { EmbeddedAuthenticator } from '../adapters/embedded/embedded-authenticator.js';
-import { EmbeddedLocks } from '../adapters/embedded/embedded-locks.js';
-import { EmbeddedProvisioner } from '../adapters/embedded/embedded-provisioner.js';
-import { EmbeddedSessionRegistry } from '../adapters/embedded/embedded-session-registry.js';
-import { EmbeddedPlatform } from '../adapters/embedded/platform.js';
-import { Repositories } from '../adapters/embedded/repositories.js';
-import { repositoryConfig } from '../adapters/embedded/repository-config.js';
 import {
   MemoryAccessControl,
   MemoryAuthenticator,
@@ -32,19 +12,11 @@ import {
   MemoryThrottle,
   MemoryTransport,
 } from '../adapters/memory/index.js';
-import { BubblewrapSandbox } from '../adapters/process/bubblewrap.js';
-import { chooseSandbox, type SandboxChoice } from '../adapters/process/choose-sandbox.js';
-import { probeSandbox } from '../adapters/process/probe.js';
-import { ProcessTransport } from '../adapters/process/process-transport.js';
-import { runInSandbox } from '../adapters/process/run.js';
-import type { HostUser, Sandbox } from '../adapters/process/sandbox.js';
-import { UnsandboxedSandbox } from '../adapters/process/unsandboxed.js';
 import { loadOrCreateHostKeys, type HostKey } from '../adapters/ssh2/host-keys.js';
 import { SshServer } from '../adapters/ssh2/server.js';
 import { SystemClock } from '../adapters/system/clock.js';
 import { newId } from '../adapters/system/ids.js';
 import { LogObserver } from '../adapters/system/log-observer.js';
-import { isLoopback } from '../domain/address.js';
 import type { Clock } from '../ports/clock.js';
 import type { Observer } from '../ports/observer.js';
 import type { SessionRegistry } from '../ports/session-registry.js';
@@ -53,11 +25,12 @@ import { BoundPorts } from './bound-ports.js';
 import type { Config } from './config.js';
 import { DynoSlots } from './dyno-slots.js';
 import { KeyLookups } from './key-lookups.js';
+import { embedded } from './platforms/embedded.js';
+import { http } from './platforms/http.js';
+import { openruko } from './platforms/openruko.js';
+import type { Platform } from './platforms/platform.js';
 import { ServeGit } from './serve-git.js';
 import { tokens, type Lifecycle } from './tokens.js';
-
-/** How long a job of gitmouth's own that grows with its repository may take. */
-const LONG_JOB_MS = 3_600_000;
 
 /** What a running gateway holds in its hands. */
 export interface Parts {
@@ -67,7 +40,7 @@ export interface Parts {
   readonly observer: Observer;
   readonly clock: Clock;
   readonly hostKeys: readonly HostKey[];
-  readonly sandbox: string;
+  readonly sandbox?: string;
   readonly lifecycles: readonly Lifecycle[];
 }
 
@@ -77,17 +50,26 @@ export interface Parts {
  */
 export async function createContainer(config: Config, modules: readonly ContainerModule[]): Promise<Parts> {
   const adapters = await importAdapters(config.adapters);
-  requireHooksFolder(config);
-  makeDataFolder(config);
-  const choice = await chooseSandboxFor(config);
-  const opened: (() => void)[] = [];
+  const platform = await openPlatformOf(config);
   try {
     const container = new Container({ defaultScope: 'Singleton' });
-    container.load(systemModule(config), embeddedModule(config, choice.sandbox, opened), ...modules);
-    return partsOf(portsOf(container, await loadAdapters(container, adapters)), config, choice);
+    container.load(systemModule(config), platformModule(platform), ...modules);
+    return partsOf(portsOf(container, await loadAdapters(container, adapters)), config, platform);
   } catch (error) {
-    for (const close of opened) close();
+    platform.close();
     throw error;
+  }
+}
+
+async function openPlatformOf(config: Config): Promise<Platform> {
+  const { platform } = config;
+  switch (platform.kind) {
+    case 'embedded':
+      return embedded(config);
+    case 'openruko':
+      return openruko(config, platform);
+    case 'http':
+      return http(config, platform);
   }
 }
 
@@ -160,9 +142,9 @@ function portsOf(container: Container, bound: BoundPorts) {
   };
 }
 
-function partsOf(ports: ReturnType<typeof portsOf>, config: Config, choice: SandboxChoice): Parts {
+function partsOf(ports: ReturnType<typeof portsOf>, config: Config, platform: Platform): Parts {
   const { observer, clock, registry, throttle, lifecycles } = ports;
-  if (choice.warning !== undefined) observer.record({ type: 'problem', message: choice.warning });
+  for (const message of platform.warnings) observer.record({ type: 'problem', message });
   const { authenticator, accessControl, locks, provisioner, transports } = ports;
   const serveGit = new ServeGit({
     lookups: new KeyLookups(authenticator, config.limits.lookupCacheMs, clock),
@@ -176,8 +158,9 @@ function partsOf(ports: ReturnType<typeof portsOf>, config: Config, choice: Sand
     clock,
     newSessionId: () => newId('s'),
     limits: config.limits,
+    appNames: config.platform.kind === 'http' ? 'with-owner' : 'plain',
   });
-  const hostKeys = loadOrCreateHostKeys(hostKeyFolder(config), config.algorithms);
+  const hostKeys = loadOrCreateHostKeys(...hostKeysAt(config));
   const server = new SshServer({
     gateway: serveGit,
     observer,
@@ -189,36 +172,22 @@ function partsOf(ports: ReturnType<typeof portsOf>, config: Config, choice: Sand
     newConnectionId: () => newId('c'),
     ...(config.loginName === undefined ? {} : { enforcedLogin: config.loginName }),
   });
-  return { server, serveGit, registry, observer, clock, hostKeys, sandbox: choice.sandbox.name, lifecycles };
+  return {
+    server,
+    serveGit,
+    registry,
+    observer,
+    clock,
+    hostKeys,
+    lifecycles,
+    ...(platform.sandbox === undefined ? {} : { sandbox: platform.sandbox }),
+  };
 }
 
-export function hostKeyFolder(config: Config): string {
-  return join(config.dataFolder, 'host-keys');
-}
-
-/** The platform alone, for commands that manage it; they work while the server runs. */
-export function openPlatform(config: Config): { readonly platform: EmbeddedPlatform; readonly db: Database } {
-  makeDataFolder(config);
-  const db = openDatabase(join(config.dataFolder, 'gitmouth.db'));
-  return { platform: new EmbeddedPlatform(db), db };
-}
-
-/** The platform with its repositories, for commands that make and destroy apps. */
-export async function openAppKeeper(config: Config): Promise<{ readonly keeper: AppKeeper; readonly db: Database }> {
-  const { sandbox } = await chooseSandboxFor(config);
-  const { platform, db } = openPlatform(config);
-  const locks = new EmbeddedLocks(db, new SystemClock());
-  return { keeper: new AppKeeper(platform.apps, repositoriesOf(config, sandbox), locks), db };
-}
-
-/** @throws Error, in words for the operator, when dynos can't run here the way the configuration asks. */
-export function chooseSandboxFor(config: Config): Promise<SandboxChoice> {
-  return chooseSandbox(
-    config.sandbox,
-    isLoopback(config.listen.host),
-    (name) => makeSandbox(config, name),
-    (sandbox) => probeSandbox({ sandbox, dataFolder: config.dataFolder, ...runAs(config), ...operatorHooks(config) }),
-  );
+/** Where the host keys are, for `loadHostKeys` and `loadOrCreateHostKeys`. */
+export function hostKeysAt({ dataFolder, algorithms, platform }: Config): Parameters<typeof loadOrCreateHostKeys> {
+  const ownFile = platform.kind === 'openruko' ? platform.hostKeyFile : undefined;
+  return [join(dataFolder, 'host-keys'), algorithms, ownFile];
 }
 
 function systemModule(config: Config): ContainerModule {
@@ -234,122 +203,15 @@ function systemModule(config: Config): ContainerModule {
   });
 }
 
-/**
- * The embedded platform: everything in the data folder, dynos as processes of this machine.
- * @param opened is given how to close it again, also before a lifecycle can be had.
- */
-function embeddedModule(config: Config, sandbox: Sandbox, opened: (() => void)[]): ContainerModule {
+function platformModule(platform: Platform): ContainerModule {
   return new ContainerModule(({ bind }) => {
-    const { platform, db } = openPlatform(config);
-    const registry = new EmbeddedSessionRegistry(db);
-    const close = () => {
-      registry.close();
-      db.close();
-    };
-    opened.push(close);
-    const repositories = repositoriesOf(config, sandbox);
-    bind(tokens.authenticator).toResolvedValue(() => new EmbeddedAuthenticator(db));
-    bind(tokens.accessControl).toResolvedValue(() => new EmbeddedAccessControl(db, config.creation));
-    bind(tokens.locks).toResolvedValue((clock) => new EmbeddedLocks(db, clock), [tokens.clock]);
-    bind(tokens.provisioner).toResolvedValue(
-      (locks) => {
-        const keeper = new AppKeeper(platform.apps, repositories, locks);
-        return new EmbeddedProvisioner(platform.apps, repositories, keeper, config.creation.limit);
-      },
-      [tokens.locks],
-    );
-    bind(tokens.transport).toResolvedValue(
-      () => new ProcessTransport({ sandbox, graceMs: config.limits.terminateGraceMs, ...operatorHooks(config) }),
-    );
-    bind(tokens.registry).toConstantValue(registry);
-    bind(tokens.lifecycle).toResolvedValue(
-      (locks, observer) => ({
-        prepare: async () => {
-          const problems = await new AppKeeper(platform.apps, repositories, locks).recover();
-          for (const { app, error } of problems) {
-            observer.record({
-              type: 'problem',
-              message: `after an earlier stop, '${app}' could not be put right`,
-              error,
-            });
-          }
-        },
-        finish: async () => undefined,
-        close,
-      }),
-      [tokens.locks, tokens.observer],
-    );
+    const { authenticator, clock, locks, observer } = tokens;
+    bind(tokens.authenticator).toResolvedValue(() => platform.authenticator());
+    bind(tokens.accessControl).toResolvedValue(() => platform.accessControl());
+    bind(tokens.locks).toResolvedValue((time) => platform.locks(time), [clock]);
+    bind(tokens.provisioner).toResolvedValue((...given) => platform.provisioner(...given), [locks, observer, clock]);
+    bind(tokens.transport).toResolvedValue(() => platform.transport());
+    bind(tokens.registry).toResolvedValue((...given) => platform.registry(...given), [authenticator, clock]);
+    bind(tokens.lifecycle).toResolvedValue((...given) => platform.lifecycle(...given), [locks, observer]);
   });
-}
-
-function repositoriesOf(config: Config, dynoSandbox: Sandbox): Repositories {
-  const sandbox = makeJobSandbox(config, dynoSandbox.name);
-  const owner = runAs(config).runAs;
-  return new Repositories({
-    folder: join(config.dataFolder, 'repositories'),
-    settings: { maxPackBytes: config.maxPackBytes },
-    run: runInSandbox(sandbox),
-    runLong: runInSandbox(sandbox, LONG_JOB_MS),
-    ...(owner === undefined ? {} : { owner }),
-  });
-}
-
-function makeSandbox(config: Config, name: Sandbox['name']): Sandbox {
-  const common = { limits: config.dynoLimits, ...runAs(config) };
-  if (name === 'none') return new UnsandboxedSandbox(common);
-  const network = config.dynoNetwork ? 'shared' : 'none';
-  return new BubblewrapSandbox({ ...common, network, configFile: writeRepositoryConfig(config) });
-}
-
-/** As dynos' own, but with the repository's own config in its place, so that it can be put right. */
-function makeJobSandbox(config: Config, name: Sandbox['name']): Sandbox {
-  const common = { limits: config.dynoLimits, ...runAs(config) };
-  return name === 'none' ? new UnsandboxedSandbox(common) : new BubblewrapSandbox({ ...common, network: 'none' });
-}
-
-/** Only root can, and must, run dynos as somebody else. */
-function runAs(config: Config): { readonly runAs?: HostUser } {
-  return process.getuid?.() === 0 ? { runAs: config.dynoUser } : {};
-}
-
-/** Said apart, and before anything is made: a dyno without the folder would look like a sandbox that does not work. */
-function requireHooksFolder({ hooksFolder }: Config): void {
-  if (hooksFolder === undefined || statSync(hooksFolder, { throwIfNoEntry: false })?.isDirectory() === true) return;
-  throw new Error(`GITMOUTH_HOOKS is ${hooksFolder}, and there is no such folder: make it, or unset GITMOUTH_HOOKS`);
-}
-
-function operatorHooks(config: Config): { readonly operatorHooks?: string } {
-  return config.hooksFolder === undefined ? {} : { operatorHooks: config.hooksFolder };
-}
-
-/** Passable for the dynos' user where that is not ours; listed by nobody else. */
-export function dataFolderMode(): number {
-  return process.getuid?.() === 0 ? 0o711 : 0o700;
-}
-
-function makeDataFolder({ dataFolder }: Config): void {
-  try {
-    mkdirSync(dataFolder, { recursive: true, mode: dataFolderMode() });
-    accessSync(dataFolder, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (cause) {
-    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    throw new Error(
-      `the data folder ${dataFolder} can't be made or written by this user (${why}): ` +
-        'give it to them, or set GITMOUTH_DATA (or --data) to another one',
-      { cause },
-    );
-  }
-}
-
-/** What every dyno sees as its repository's config: a file of ours, out of reach of any hook. */
-function writeRepositoryConfig(config: Config): string {
-  const folder = join(config.dataFolder, 'dyno');
-  const file = join(folder, 'repository-config');
-  const text = repositoryConfig({ maxPackBytes: config.maxPackBytes });
-  if (existsSync(file) && readFileSync(file, 'utf8') === text) return file;
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
-  // Renamed into place: dynos of a server that runs already keep the file they have open.
-  writeFileSync(`${file}.new`, text, { mode: 0o644 });
-  renameSync(`${file}.new`, file);
-  return file;
 }

@@ -1,65 +1,47 @@
-import type { Dyno, DynoLink } from '../domain/dyno.js';
+import type { AppNames } from '../domain/app-name.js';
 import type { DynosFull } from '../domain/dyno-queue.js';
-import { Fault } from '../domain/fault.js';
 import { parseGitCommand, parseGitProtocol, type GitRequest } from '../domain/git-request.js';
 import type { AppAccess, Grant } from '../domain/grant.js';
 import { withinBinding } from '../domain/key-binding.js';
 import { needsLock, type LockHolder } from '../domain/lock-policy.js';
 import type { PublicKey } from '../domain/public-key.js';
 import { isRefusal, type Refusal } from '../domain/refusal.js';
-import { Departure, isDeparture } from '../domain/session-end.js';
+import { Departure } from '../domain/session-end.js';
 import type { Caller, Connection, Session } from '../domain/session.js';
 import type { TimeLimits } from '../domain/time-limits.js';
 import type { User } from '../domain/user.js';
-import { outcomeOfError, verdictOf, type Outcome } from '../domain/verdict.js';
+import { verdictOf, type Outcome } from '../domain/verdict.js';
 import { platformWords } from '../domain/words/lines.js';
-import { createdWords, drainNotice, dynoWaitingWords, waitingWords } from '../domain/words/progress.js';
+import { drainNotice, dynoWaitingWords, waitingWords } from '../domain/words/progress.js';
 import type { AccessControl } from '../ports/access-control.js';
 import type { ClientChannel } from '../ports/client-channel.js';
-import type { Clock } from '../ports/clock.js';
 import type { Ask, GitGateway } from '../ports/git-gateway.js';
-import type { Observer } from '../ports/observer.js';
-import type { Provisioner } from '../ports/provisioner.js';
 import type { Lease, RepositoryLocks } from '../ports/repository-locks.js';
 import type { LiveConnection, SessionRegistry } from '../ports/session-registry.js';
-import type { DynoSession, Transport } from '../ports/transport.js';
-import { bridge, heldBytes } from './bridge.js';
+import { heldBytes } from './bridge.js';
+import { DynoRun, type DynoRunParts } from './dyno-run.js';
 import type { DynoSlots } from './dyno-slots.js';
 import type { DynoAnswer } from './dyno-wait.js';
 import type { KeyLookups } from './key-lookups.js';
+import { outcomeOf, refused, type Run } from './run.js';
 import { faultFacts, SessionRecord } from './session-record.js';
 import { tellWhileWaiting } from './waiting-notices.js';
 
-export interface ServeGitParts {
+export interface ServeGitParts extends DynoRunParts {
   readonly lookups: KeyLookups;
   readonly accessControl: AccessControl;
   readonly locks: RepositoryLocks;
   readonly dynoSlots: DynoSlots;
-  readonly provisioner: Provisioner;
-  /** By the kind of link each serves. */
-  readonly transports: readonly Transport[];
   readonly registry: SessionRegistry;
-  readonly observer: Observer;
-  readonly clock: Clock;
   readonly newSessionId: () => string;
   readonly limits: TimeLimits;
-}
-
-/** A request on its way, with all that its steps share. */
-interface Run {
-  readonly session: Session;
-  readonly channel: ClientChannel;
-  readonly live: LiveConnection;
-  readonly record: SessionRecord;
-  /** Aborts, with a Departure, when the client leaves or the session must end. */
-  readonly control: AbortController;
-  /** The dyno's end, once there is one. */
-  opened?: DynoSession;
+  readonly appNames: AppNames;
 }
 
 /** The one use case: authorise, lock, provision, connect, join, and give everything back. */
 export class ServeGit implements GitGateway {
   readonly #parts: ServeGitParts;
+  readonly #dynoRun: DynoRun;
   readonly #drained = new AbortController();
   /** The sessions that wait for a dyno. */
   readonly #inQueue = new Set<string>();
@@ -67,6 +49,7 @@ export class ServeGit implements GitGateway {
 
   constructor(parts: ServeGitParts) {
     this.#parts = parts;
+    this.#dynoRun = new DynoRun(parts);
   }
 
   identify(key: PublicKey, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
@@ -121,7 +104,7 @@ export class ServeGit implements GitGateway {
     control.signal.throwIfAborted();
     const tooLate = refused({ kind: 'draining' });
     if (ask.kind === 'shell') return this.#isDraining ? tooLate : this.#greet(live.caller, control.signal);
-    const command = parseGitCommand(ask.command);
+    const command = parseGitCommand(ask.command, this.#parts.appNames);
     if (isRefusal(command)) return refused(command);
     const request: GitRequest = { ...command, protocol: parseGitProtocol(ask.gitProtocol ?? '') ?? 0 };
     record.request = request;
@@ -231,7 +214,7 @@ export class ServeGit implements GitGateway {
     const place = await run.record.timed('queue', () => this.#takeSlot(run));
     if (isRefusal(place)) return refused(place);
     try {
-      return await this.#inDyno(run, grant, lease);
+      return await this.#dynoRun.serve(run, grant, lease);
     } finally {
       await place.leave();
     }
@@ -251,65 +234,6 @@ export class ServeGit implements GitGateway {
       this.#inQueue.delete(session.id);
     }
   }
-
-  async #inDyno(run: Run, grant: Grant, lease: Lease | undefined): Promise<Outcome> {
-    const { provisioner } = this.#parts;
-    const { session, channel, record, control } = run;
-    const dyno = await record.timed('provision', () => provisioner.provision(grant, lease, session, control.signal));
-    if (isRefusal(dyno)) return refused(dyno);
-    if (grant.creates) channel.stderr.write(createdWords(grant.app));
-    let outcome: Outcome;
-    try {
-      outcome = await this.#runIn(dyno, run);
-    } catch (error) {
-      outcome = outcomeOf(error, control.signal);
-    }
-    return this.#release(dyno, outcome, record);
-  }
-
-  async #runIn(dyno: Dyno, run: Run): Promise<Outcome> {
-    const { channel, record, control } = run;
-    const transport = this.#transportFor(dyno.link);
-    const opened = await record.timed('connect', () => transport.open(dyno, control.signal));
-    run.opened = opened;
-    try {
-      const exit = await record.timed('run', () => bridge(channel, opened, record.traffic, control.signal));
-      return { kind: 'ran', exit };
-    } finally {
-      await opened.close();
-    }
-  }
-
-  /** A success that could not be concluded is a fault; any other outcome stands, and the fault is recorded beside it. */
-  async #release(dyno: Dyno, outcome: Outcome, record: SessionRecord): Promise<Outcome> {
-    try {
-      await record.timed('release', () => this.#parts.provisioner.release(dyno, outcome, record.usage));
-      return outcome;
-    } catch (error) {
-      const isSuccess = outcome.kind === 'ran' && outcome.exit.kind === 'code' && outcome.exit.code === 0;
-      if (isSuccess) return outcomeOfError(error);
-      this.#parts.observer.record({ type: 'fault', fault: faultFacts(error), ...record.ids });
-      return outcome;
-    }
-  }
-
-  #transportFor(link: DynoLink): Transport {
-    const transport = this.#parts.transports.find(({ kind }) => kind === link.kind);
-    if (transport === undefined) {
-      throw new Fault('GM_BAD_ANSWER', 'connect', `no transport serves links of the kind ${link.kind}`);
-    }
-    return transport;
-  }
-}
-
-function refused(refusal: Refusal): Outcome {
-  return { kind: 'refused', refusal };
-}
-
-/** Whatever is thrown while the session was being ended is the ending, not a failure of its own. */
-function outcomeOf(error: unknown, signal: AbortSignal): Outcome {
-  const reason: unknown = signal.reason;
-  return signal.aborted && isDeparture(reason) ? { kind: 'ended', reason: reason.reason } : outcomeOfError(error);
 }
 
 /** Aborts `control` with the reason of whichever signal aborts first; returns how to stop. */

@@ -13,6 +13,7 @@ export async function tellWhileWaiting<On extends object, Answer>(
   clock: Clock,
   words: (on: On, waitedMs: number) => string,
   wait: (onWaiting: (on: On) => void) => Promise<Answer>,
+  everyMs = WAITING_NOTICE_EVERY_MS,
 ): Promise<Answer> {
   const since = clock.now();
   const over = new AbortController();
@@ -20,7 +21,7 @@ export async function tellWhileWaiting<On extends object, Answer>(
   const keepTelling = async (): Promise<void> => {
     while (current !== undefined && !over.signal.aborted) {
       if (!stderr.writableNeedDrain) stderr.write(words(current, clock.now() - since));
-      await clock.sleep(WAITING_NOTICE_EVERY_MS, over.signal);
+      await clock.sleep(everyMs, over.signal);
     }
   };
   const onWaiting = (on: On) => {

@@ -12,7 +12,10 @@ export type DomainEvent =
       readonly type: 'server-started';
       readonly address: string;
       readonly hostKeys: readonly string[];
-      readonly sandbox: string;
+      /** Who knows users and apps: `embedded`, or the kind of a platform elsewhere. */
+      readonly platform: string;
+      /** How dynos are isolated, where they run on this machine. */
+      readonly sandbox?: string;
       /** Modules of the operator's own that take part, where there are any. */
       readonly adapters?: readonly string[];
     }

@@ -110,7 +110,7 @@ describe('an adapter that binds', () => {
 
   test('a lifecycle has it closed again by the doctor, and never prepared', async () => {
     const config = configOf({
-      life: "bind(t('lifecycle')).toConstantValue({ prepare: () => { globalThis.life = 'no' }, close: () => { globalThis.life = 'closed' } })",
+      life: "bind(t('lifecycle')).toConstantValue({ prepare: () => { globalThis.life = 'no' }, finish: () => { globalThis.life = 'no' }, close: () => { globalThis.life = 'closed' } })",
     });
     await tryAdapters(config);
     expect(Reflect.get(globalThis, 'life')).toBe('closed');

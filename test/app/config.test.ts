@@ -184,7 +184,7 @@ describe('what is written about the settings', () => {
 
   test('in .env.example is every setting, commented out, with its sentence and its default', () => {
     const text = readFileSync(join(ROOT, '.env.example'), 'utf8');
-    const found = [...text.matchAll(/^# (.+)\n#(GITMOUTH_[A-Z_]+)=(.*)$/gm)].map(([, sentence, name, value]) => ({
+    const found = [...text.matchAll(/^# (.+)\n#([A-Z_]+)=(.*)$/gm)].map(([, sentence, name, value]) => ({
       name,
       default: value,
       sentence,
@@ -205,7 +205,7 @@ function tableOf(markdown: string) {
   return (section.split('\n## ')[0] ?? '')
     .split('\n')
     .map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()))
-    .filter(([, name]) => name?.startsWith('`GITMOUTH_'))
+    .filter(([, name]) => /^`[A-Z_]+`$/.test(name ?? ''))
     .map(([, name, value, sentence]) => ({
       name: unquoted(name),
       default: value === '–' ? '' : unquoted(value),

@@ -17,7 +17,7 @@ import {
   type MemoryCommand,
 } from '../../src/adapters/memory/index.js';
 import { readConfig, type Config } from '../../src/app/config.js';
-import { openPlatform } from '../../src/app/container.js';
+import { openPlatform } from '../../src/app/platforms/embedded.js';
 import { createGateway, type Gateway } from '../../src/app/gateway.js';
 import { tokens } from '../../src/app/tokens.js';
 import { until, within } from '../../src/contracts/contract.js';
@@ -94,6 +94,7 @@ describe('a gateway with an adapter of one’s own behind every port', () => {
     expect(port).toBeGreaterThan(1023);
     expect(only(parts.observer.ofType('server-started'))).toMatchObject({
       address: `127.0.0.1:${port}`,
+      platform: 'embedded',
       sandbox: 'none',
       hostKeys: [expect.stringMatching(/^ssh-ed25519 SHA256:/), expect.stringMatching(/^ssh-rsa SHA256:/)],
     });
@@ -178,6 +179,62 @@ describe('a drain', () => {
     expect((await fetch).exit).toBe('SIGTERM');
     only(parts.observer.ofType('server-draining'));
     only(parts.observer.ofType('server-stopped'));
+  });
+});
+
+describe('what a lifecycle must still deliver', () => {
+  class Deliveries {
+    readonly calls: string[] = [];
+    deliver: () => void = () => undefined;
+    readonly module = new ContainerModule(({ bind }) => {
+      bind(tokens.lifecycle).toConstantValue({
+        prepare: () => Promise.resolve(),
+        finish: (signal: AbortSignal) => {
+          this.calls.push('finish');
+          signal.addEventListener('abort', () => this.calls.push('time is over'));
+          return new Promise<void>((resolve) => (this.deliver = resolve));
+        },
+        close: () => this.calls.push('close'),
+      });
+    });
+  }
+
+  async function draining() {
+    const parts = new MemoryParts();
+    const deliveries = new Deliveries();
+    const gateway = await createGateway(configOf(), parts.module, deliveries.module);
+    started.push(gateway);
+    await gateway.start();
+    const drained = gateway.drain();
+    await until(() => deliveries.calls.length > 0, 'the lifecycle is asked to finish');
+    return { parts, gateway, drained, deliveries };
+  }
+
+  withGit('is waited for after the last session, and before anything is closed', async () => {
+    const { parts, drained, deliveries } = await draining();
+    await parts.clock.advance(29_999);
+    expect(deliveries.calls).toEqual(['finish']);
+    deliveries.deliver();
+    await within(drained, 'the drain');
+    expect(deliveries.calls).toEqual(['finish', 'close']);
+    expect(parts.clock.sleeping).toBe(0);
+  });
+
+  withGit('is waited for no longer than half a minute', async () => {
+    const { parts, drained, deliveries } = await draining();
+    await parts.clock.advance(30_000);
+    await within(drained, 'the drain');
+    expect(deliveries.calls).toEqual(['finish', 'time is over', 'close']);
+  });
+
+  withGit('has a second left once the end is hurried', async () => {
+    const { parts, gateway, drained, deliveries } = await draining();
+    void gateway.stop();
+    await parts.clock.advance(999);
+    expect(deliveries.calls).toEqual(['finish']);
+    await parts.clock.advance(1);
+    await within(drained, 'the drain');
+    expect(deliveries.calls).toEqual(['finish', 'time is over', 'close']);
   });
 });
 

@@ -114,3 +114,31 @@ test('what a session took up is told when its dyno is given back', async () => {
     { usage: { bytesIn: 0, bytesOut: 5, phasesMs: { provision: 0, connect: 0, run: 0 } } },
   ]);
 });
+
+describe('a dyno that takes its time', () => {
+  const LINE = ' !     Preparing the place where git runs';
+
+  test.each(['provision', 'connect'] as const)('is told of in plain lines (%s), from two seconds on', async (phase) => {
+    const house = new MemoryHouse();
+    const trouble = phase === 'provision' ? house.provisioner.trouble : house.transport.trouble;
+    trouble.stall();
+    const visit = house.push();
+    await until(() => house.clock.sleeping > 0, 'it waits');
+    await house.clock.advance(1_999);
+    expect(visit.stderr).toBe('');
+    await house.clock.advance(1);
+    await until(() => visit.stderr === `${LINE}, waited 2 seconds…\n`, 'the first line');
+    await house.clock.advance(4_000);
+    await until(() => visit.stderr.endsWith(`${LINE}, waited 6 seconds…\n`), 'the second line');
+    visit.client.leave();
+    await visit.exit();
+    house.expectNothingHeld(visit);
+  });
+
+  test('is not told of when it is there at once', async () => {
+    const house = new MemoryHouse();
+    const visit = house.push();
+    await visit.exit();
+    expect(visit.stderr).not.toContain(LINE);
+  });
+});

@@ -55,7 +55,7 @@ describe('docs/errors.md lists exactly', () => {
 });
 
 test('.env.example has every setting, with its default and its sentence', () => {
-  const entries = [...read('.env.example').matchAll(/^# (.+)\n#(GITMOUTH_[A-Z_]+)=(.*)$/gm)];
+  const entries = [...read('.env.example').matchAll(/^# (.+)\n#([A-Z_]+)=(.*)$/gm)];
   expect(entries.map(([, sentence, name, defaultText]) => ({ name, defaultText, sentence }))).toEqual(settings);
 });
 

@@ -25,6 +25,7 @@ const PROGRAMS = {
   openssl: answering('openssl', 'version'),
   'git-lfs': answering('git-lfs'),
   ssh: answering('ssh', '-V', 'openssh-client'),
+  sshd: { package: 'openssh-server', probe: ['sh', '-c', '/usr/sbin/sshd -V'] },
   'ssh-keygen': { package: 'openssh-client', probe: ['sh', '-c', 'command -v ssh-keygen'] },
   'ssh-agent': { package: 'openssh-client', probe: ['sh', '-c', 'command -v ssh-agent && command -v ssh-add'] },
   script: answering('script', '--version', 'bsdutils'),

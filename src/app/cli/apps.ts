@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { AppKeeper } from '../../adapters/embedded/app-keeper.js';
-import { openAppKeeper } from '../container.js';
+import { openAppKeeper } from '../platforms/embedded.js';
 import { day, json, table, terminal } from './output.js';
 import type { Configure, WithPlatform } from './context.js';
 

@@ -8,8 +8,12 @@ import { loadHostKeys } from '../../adapters/ssh2/host-keys.js';
 import { hasNativeBinding } from '../../adapters/ssh2/internals.js';
 import { checkInternals } from '../../adapters/ssh2/self-check.js';
 import { ConfigError, type Config } from '../config.js';
-import { chooseSandboxFor, dataFolderMode, hostKeyFolder, openPlatform, tryAdapters } from '../container.js';
+import { hostKeysAt, tryAdapters } from '../container.js';
+import { dataFolderMode } from '../data-folder.js';
+import { chooseSandboxFor } from '../platforms/dynos-here.js';
+import { openPlatform } from '../platforms/embedded.js';
 import { listenProblem } from '../listen-problem.js';
+import { examinePlatform } from './doctor-platform.js';
 import { json, terminal } from './output.js';
 import type { Configure } from './context.js';
 
@@ -39,7 +43,8 @@ const MARK = { ok: 'ok     ', warning: 'warning', problem: 'PROBLEM' } as const;
 async function examine(config: Config): Promise<readonly Finding[]> {
   const dataFolder = check('data folder', () => examineDataFolder(config));
   const canRead = (await dataFolder).state === 'ok' && existsSync(config.dataFolder);
-  return Promise.all([
+  const isEmbedded = config.platform.kind === 'embedded';
+  const findings = await Promise.all([
     check('configuration', () => 'every setting is understood'),
     check('node', examineNode),
     check('ssh2', () => {
@@ -50,11 +55,12 @@ async function examine(config: Config): Promise<readonly Finding[]> {
     checkBinding(),
     dataFolder,
     check('host keys', () => examineHostKeys(config)),
-    ...(canRead ? [check('database', () => examineDatabase(config))] : []),
-    checkSandbox(config),
+    ...(isEmbedded && canRead ? [check('database', () => examineDatabase(config))] : []),
+    ...(isEmbedded ? [checkSandbox(config)] : []),
     ...(config.adapters.length > 0 ? [check('adapters', () => examineAdapters(config))] : []),
     check('port', () => examinePort(config)),
   ]);
+  return [...findings, ...(await examinePlatform(config))];
 }
 
 async function check(name: string, examination: () => string | Promise<string>): Promise<Finding> {
@@ -111,7 +117,7 @@ function isWritable(folder: string): boolean {
 }
 
 function examineHostKeys(config: Config): string {
-  const keys = loadHostKeys(hostKeyFolder(config), config.algorithms);
+  const keys = loadHostKeys(...hostKeysAt(config));
   if (keys.length === 0) return 'none yet; the first start makes them';
   return keys.map((key) => `${key.algorithm} ${key.fingerprint}`).join(', ');
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { loadHostKeys } from '../../adapters/ssh2/host-keys.js';
-import { hostKeyFolder } from '../container.js';
+import { hostKeysAt } from '../container.js';
 import { json, terminal } from './output.js';
 import type { Configure } from './context.js';
 
@@ -14,7 +14,7 @@ export function addHostKeyCommand(program: Command, configure: Configure): void 
     .option('--json', 'as JSON')
     .action((options: { json?: boolean }) => {
       const config = configure();
-      const keys = loadHostKeys(hostKeyFolder(config), config.algorithms);
+      const keys = loadHostKeys(...hostKeysAt(config));
       if (keys.length === 0) throw new Error('there are no host keys yet: the first start makes them (gitmouth serve)');
       const shown = keys.map(({ algorithm, fingerprint, publicLine }) => ({
         algorithm,

@@ -3,7 +3,8 @@ import { resolve as resolvePath } from 'node:path';
 import type { Command } from 'commander';
 import { loadOrCreateHostKeys } from '../../adapters/ssh2/host-keys.js';
 import type { Config } from '../config.js';
-import { hostKeyFolder, openPlatform } from '../container.js';
+import { hostKeysAt } from '../container.js';
+import { openPlatform } from '../platforms/embedded.js';
 import { createGateway, type Gateway } from '../gateway.js';
 import { firstUserName, makeFirstUser } from './first-user.js';
 import { terminal } from './output.js';
@@ -32,6 +33,7 @@ async function serve(config: Config): Promise<void> {
 }
 
 async function firstUser(config: Config): Promise<string | undefined> {
+  if (config.platform.kind !== 'embedded') return undefined;
   const { platform, db } = openPlatform(config);
   try {
     return await makeFirstUser(platform, (line) => {
@@ -46,17 +48,22 @@ function welcome(config: Config, host: string, port: number, user: string | unde
   const name = host === '::' || host === '0.0.0.0' ? hostname() : host;
   const login = config.loginName ?? 'git';
   const address = `${name.includes(':') ? `[${name}]` : name}:${port}`;
-  const hostKeys = loadOrCreateHostKeys(hostKeyFolder(config), config.algorithms);
+  const hostKeys = loadOrCreateHostKeys(...hostKeysAt(config));
   const width = Math.max(...hostKeys.map((key) => key.algorithm.length));
   const keys = hostKeys.map((key) => `  ${key.algorithm.padEnd(width)}  ${key.fingerprint}`);
   return [
     `gitmouth listens on ${address}, with the host keys`,
     ...keys,
-    ...(user === undefined ? adviceWithoutUser(config) : [`From any repository, as ${user}:`]),
+    ...adviceFor(config, user),
     '',
-    `  git push ssh://${login}@${address}/hello.git HEAD:main`,
+    `  git push ssh://${login}@${address}/${config.platform.kind === 'embedded' ? 'hello' : '<app>'}.git HEAD:main`,
     '',
   ];
+}
+
+function adviceFor(config: Config, user: string | undefined): readonly string[] {
+  if (config.platform.kind !== 'embedded') return ['For users and apps of the platform, from any repository:'];
+  return user === undefined ? adviceWithoutUser(config) : [`From any repository, as ${user}:`];
 }
 
 /** The command works as it stands, for whoever has a key; `ssh-keygen -t ed25519` makes one where it says. */

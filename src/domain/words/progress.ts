@@ -18,6 +18,16 @@ export function dynoWaitingWords(full: DynosFull, waitedMs: number): string {
   return marked(`Waiting for your turn (${runningClause(full)})${waited(waitedMs)}…`);
 }
 
+/** A dyno that is there sooner is worth no word. In milliseconds. */
+export const FIRST_START_NOTICE_MS = 2_000;
+
+export const START_NOTICE_EVERY_MS = 4_000;
+
+/** Told while a dyno is being made or reached. */
+export function startingWords(waitedMs: number): string {
+  return marked(`Preparing the place where git runs${waited(waitedMs)}…`);
+}
+
 function waited(waitedMs: number): string {
   return waitedMs < 1000 ? '' : `, waited ${duration(waitedMs)}`;
 }

@@ -1,0 +1,105 @@
+import type { Dyno, DynoLink } from '../domain/dyno.js';
+import { Fault } from '../domain/fault.js';
+import type { Grant } from '../domain/grant.js';
+import { isRefusal } from '../domain/refusal.js';
+import { outcomeOfError, type Outcome } from '../domain/verdict.js';
+import { createdWords, FIRST_START_NOTICE_MS, START_NOTICE_EVERY_MS, startingWords } from '../domain/words/progress.js';
+import type { Clock } from '../ports/clock.js';
+import type { Observer } from '../ports/observer.js';
+import type { Provisioner } from '../ports/provisioner.js';
+import type { Lease } from '../ports/repository-locks.js';
+import type { DynoSession, Transport } from '../ports/transport.js';
+import { bridge } from './bridge.js';
+import { outcomeOf, refused, type Run } from './run.js';
+import { faultFacts, type SessionRecord } from './session-record.js';
+import { tellWhileWaiting } from './waiting-notices.js';
+
+export interface DynoRunParts {
+  readonly provisioner: Provisioner;
+  /** By the kind of link each serves. */
+  readonly transports: readonly Transport[];
+  readonly observer: Observer;
+  readonly clock: Clock;
+}
+
+/** The dyno's part of a request: has one made, connects to it, joins it to the client, and gives it back. */
+export class DynoRun {
+  readonly #parts: DynoRunParts;
+
+  constructor(parts: DynoRunParts) {
+    this.#parts = parts;
+  }
+
+  async serve(run: Run, grant: Grant, lease: Lease | undefined): Promise<Outcome> {
+    const { session, channel, record, control } = run;
+    const dyno = await record.timed('provision', () =>
+      this.#tellingOfTheStart(run, () => this.#parts.provisioner.provision(grant, lease, session, control.signal)),
+    );
+    if (isRefusal(dyno)) return refused(dyno);
+    if (grant.creates) channel.stderr.write(createdWords(grant.app));
+    let outcome: Outcome;
+    try {
+      outcome = await this.#runIn(dyno, run);
+    } catch (error) {
+      outcome = outcomeOf(error, control.signal);
+    }
+    return this.#release(dyno, outcome, record);
+  }
+
+  async #runIn(dyno: Dyno, run: Run): Promise<Outcome> {
+    const { channel, record, control } = run;
+    const opened = await this.#open(dyno, run);
+    run.opened = opened;
+    try {
+      const exit = await record.timed('run', () => bridge(channel, opened, record.traffic, control.signal));
+      return { kind: 'ran', exit };
+    } finally {
+      await opened.close();
+    }
+  }
+
+  #open(dyno: Dyno, run: Run): Promise<DynoSession> {
+    const transport = this.#transportFor(dyno.link);
+    return run.record.timed('connect', () =>
+      this.#tellingOfTheStart(run, () => transport.open(dyno, run.control.signal)),
+    );
+  }
+
+  /** Says nothing of a start as quick as most are. */
+  async #tellingOfTheStart<T>({ channel }: Run, start: () => Promise<T>): Promise<T> {
+    const { clock } = this.#parts;
+    const over = new AbortController();
+    const words = (_: object, waitedMs: number) => startingWords(waitedMs);
+    const started = async (onWaiting: (on: object) => void): Promise<T> => {
+      const tell = () => onWaiting({});
+      clock.sleep(FIRST_START_NOTICE_MS, over.signal).then(tell, () => undefined);
+      try {
+        return await start();
+      } finally {
+        over.abort();
+      }
+    };
+    return tellWhileWaiting(channel.stderr, clock, words, started, START_NOTICE_EVERY_MS);
+  }
+
+  /** A success that could not be concluded is a fault; any other outcome stands, and the fault is recorded beside it. */
+  async #release(dyno: Dyno, outcome: Outcome, record: SessionRecord): Promise<Outcome> {
+    try {
+      await record.timed('release', () => this.#parts.provisioner.release(dyno, outcome, record.usage));
+      return outcome;
+    } catch (error) {
+      const isSuccess = outcome.kind === 'ran' && outcome.exit.kind === 'code' && outcome.exit.code === 0;
+      if (isSuccess) return outcomeOfError(error);
+      this.#parts.observer.record({ type: 'fault', fault: faultFacts(error), ...record.ids });
+      return outcome;
+    }
+  }
+
+  #transportFor(link: DynoLink): Transport {
+    const transport = this.#parts.transports.find(({ kind }) => kind === link.kind);
+    if (transport === undefined) {
+      throw new Fault('GM_BAD_ANSWER', 'connect', `no transport serves links of the kind ${link.kind}`);
+    }
+    return transport;
+  }
+}

@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { AppKeeper } from '../../adapters/embedded/app-keeper.js';
+import { openDatabase, type Database } from '../../adapters/embedded/database.js';
+import { EmbeddedAccessControl } from '../../adapters/embedded/embedded-access-control.js';
+import { EmbeddedAuthenticator } from '../../adapters/embedded/embedded-authenticator.js';
+import { EmbeddedLocks } from '../../adapters/embedded/embedded-locks.js';
+import { EmbeddedProvisioner } from '../../adapters/embedded/embedded-provisioner.js';
+import { EmbeddedSessionRegistry } from '../../adapters/embedded/embedded-session-registry.js';
+import { EmbeddedPlatform } from '../../adapters/embedded/platform.js';
+import { SystemClock } from '../../adapters/system/clock.js';
+import type { Config } from '../config.js';
+import { makeDataFolder } from '../data-folder.js';
+import { chooseSandboxFor, processTransport, repositoriesOf, requireHooksFolder } from './dynos-here.js';
+import type { Platform } from './platform.js';
+
+/** Everything in the data folder, dynos as processes of this machine. */
+export async function embedded(config: Config): Promise<Platform> {
+  requireHooksFolder(config);
+  makeDataFolder(config);
+  const { sandbox, warning } = await chooseSandboxFor(config);
+  const { platform, db } = openPlatform(config);
+  const repositories = repositoriesOf(config, sandbox);
+  const registry = new EmbeddedSessionRegistry(db);
+  const close = () => {
+    registry.close();
+    db.close();
+  };
+  return {
+    sandbox: sandbox.name,
+    warnings: warning === undefined ? [] : [warning],
+    authenticator: () => new EmbeddedAuthenticator(db),
+    accessControl: () => new EmbeddedAccessControl(db, config.creation),
+    locks: (clock) => new EmbeddedLocks(db, clock),
+    provisioner(locks) {
+      const keeper = new AppKeeper(platform.apps, repositories, locks);
+      return new EmbeddedProvisioner(platform.apps, repositories, keeper, config.creation.limit);
+    },
+    transport: () => processTransport(config, sandbox),
+    registry: () => registry,
+    lifecycle: (locks, observer) => ({
+      async prepare() {
+        for (const { app, error } of await new AppKeeper(platform.apps, repositories, locks).recover()) {
+          observer.record({
+            type: 'problem',
+            message: `after an earlier stop, '${app}' could not be put right`,
+            error,
+          });
+        }
+      },
+      finish: () => Promise.resolve(),
+      close,
+    }),
+    close,
+  };
+}
+
+/**
+ * The platform alone, for commands that manage it; they work while the server runs.
+ * @throws Error, when users and apps are not gitmouth's own.
+ */
+export function openPlatform(config: Config): { readonly platform: EmbeddedPlatform; readonly db: Database } {
+  const { kind } = config.platform;
+  if (kind !== 'embedded') {
+    throw new Error(
+      `GITMOUTH_PLATFORM is '${kind}': users, keys and apps are that platform's own, so manage them there`,
+    );
+  }
+  makeDataFolder(config);
+  const db = openDatabase(join(config.dataFolder, 'gitmouth.db'));
+  return { platform: new EmbeddedPlatform(db), db };
+}
+
+/** The platform with its repositories, for commands that make and destroy apps. */
+export async function openAppKeeper(config: Config): Promise<{ readonly keeper: AppKeeper; readonly db: Database }> {
+  const { platform, db } = openPlatform(config);
+  try {
+    const { sandbox } = await chooseSandboxFor(config);
+    const locks = new EmbeddedLocks(db, new SystemClock());
+    return { keeper: new AppKeeper(platform.apps, repositoriesOf(config, sandbox), locks), db };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}

@@ -1,0 +1,29 @@
+import type { AccessControl } from '../../ports/access-control.js';
+import type { Authenticator } from '../../ports/authenticator.js';
+import type { Clock } from '../../ports/clock.js';
+import type { Observer } from '../../ports/observer.js';
+import type { Provisioner } from '../../ports/provisioner.js';
+import type { RepositoryLocks } from '../../ports/repository-locks.js';
+import type { SessionRegistry } from '../../ports/session-registry.js';
+import type { Transport } from '../../ports/transport.js';
+import type { Lifecycle } from '../tokens.js';
+
+/**
+ * One platform, opened: an adapter for each port that it stands behind. What an adapter needs of other ports it is given,
+ * as another module may have bound them anew.
+ */
+export interface Platform {
+  /** How its dynos are isolated, where that is for this machine to do. */
+  readonly sandbox?: string;
+  /** What an operator is told loudly at each start. */
+  readonly warnings: readonly string[];
+  authenticator(): Authenticator;
+  accessControl(): AccessControl;
+  locks(clock: Clock): RepositoryLocks;
+  provisioner(locks: RepositoryLocks, observer: Observer, clock: Clock): Provisioner;
+  transport(): Transport;
+  registry(authenticator: Authenticator, clock: Clock): SessionRegistry;
+  lifecycle(locks: RepositoryLocks, observer: Observer): Lifecycle;
+  /** Lets go of what opening it took, also where no lifecycle came about. Idempotent. */
+  close(): void;
+}

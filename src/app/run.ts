@@ -1,0 +1,30 @@
+import type { Refusal } from '../domain/refusal.js';
+import { isDeparture } from '../domain/session-end.js';
+import type { Session } from '../domain/session.js';
+import { outcomeOfError, type Outcome } from '../domain/verdict.js';
+import type { ClientChannel } from '../ports/client-channel.js';
+import type { LiveConnection } from '../ports/session-registry.js';
+import type { DynoSession } from '../ports/transport.js';
+import type { SessionRecord } from './session-record.js';
+
+/** A request on its way, with all that its steps share. */
+export interface Run {
+  readonly session: Session;
+  readonly channel: ClientChannel;
+  readonly live: LiveConnection;
+  readonly record: SessionRecord;
+  /** Aborts, with a Departure, when the client leaves or the session must end. */
+  readonly control: AbortController;
+  /** The dyno's end, once there is one. */
+  opened?: DynoSession;
+}
+
+export function refused(refusal: Refusal): Outcome {
+  return { kind: 'refused', refusal };
+}
+
+/** Whatever is thrown while the session was being ended is the ending, not a failure of its own. */
+export function outcomeOf(error: unknown, signal: AbortSignal): Outcome {
+  const reason: unknown = signal.reason;
+  return signal.aborted && isDeparture(reason) ? { kind: 'ended', reason: reason.reason } : outcomeOfError(error);
+}
