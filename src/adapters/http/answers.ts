@@ -11,7 +11,7 @@ import { Trouble } from '../remote/trouble.js';
 const LONGEST_COMPLAINT = 300;
 
 export const access = z.enum(['read', 'write']);
-export const appName = z.string().refine(isAppName, 'is no name of an app');
+export const appName = z.string().refine((name) => isAppName(name, 'with-owner'), 'is no name of an app');
 
 const userBody = z.strictObject({
   user: z.string().refine(isUserName, 'is no name of a user').nullable(),
