@@ -46,6 +46,7 @@ export class PlatformServer {
   /** Calls that are not answered yet. */
   readonly open = new Set<IncomingMessage>();
   connections = 0;
+  #port = 0;
   readonly #options: PlatformOptions;
   readonly #server: Server;
   readonly #whims = new Map<OperationId, { whim: Whim; times: number }>();
@@ -65,12 +66,22 @@ export class PlatformServer {
 
   static async start(options: PlatformOptions, port = 0): Promise<PlatformServer> {
     const server = new PlatformServer(options);
-    await new Promise<void>((resolve) => server.#server.listen(port, '127.0.0.1', resolve));
+    await server.#listen(port);
     return server;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
+  }
+
+  /** After a stop: with all it knew, at the same address. */
+  restart(): Promise<void> {
+    return this.#listen(this.#port);
+  }
+
+  async #listen(port: number): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   get url(): string {
