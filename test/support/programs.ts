@@ -23,6 +23,7 @@ const PROGRAMS = {
   setpriv: answering('setpriv', '--version', 'util-linux'),
   git: answering('git'),
   openssl: answering('openssl', 'version'),
+  curl: answering('curl'),
   'git-lfs': answering('git-lfs'),
   ssh: answering('ssh', '-V', 'openssh-client'),
   sshd: { package: 'openssh-server', probe: ['sh', '-c', '/usr/sbin/sshd -V'] },

@@ -23,7 +23,6 @@ const LAST_PAUSE_MS = 1_000;
 const MOST_REJECTIONS = 10;
 /** So many are tried at once, so that a platform that comes back is not run over. */
 const AT_ONCE = 16;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Tells the platform of sessions that have ended, again and again until it has understood: what it is told of may hold a
@@ -61,8 +60,6 @@ export class Outbox {
   /** Delivers what is left, until it is done or the signal aborts. */
   async finish(signal: AbortSignal): Promise<void> {
     this.#hurry.abort();
-    // A clock keeps no process alive, and nothing else may be left that does.
-    const awake = setTimeout(() => undefined, LONGEST_TIMER_MS);
     const timeIsOver = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       signal.addEventListener('abort', () => resolve(), { once: true });
@@ -70,7 +67,6 @@ export class Outbox {
     while (this.#entries.size > 0 && !signal.aborted) {
       await Promise.race([timeIsOver, ...[...this.#entries].map(({ settled }) => settled)]);
     }
-    clearTimeout(awake);
     this.close();
   }
 

@@ -236,19 +236,4 @@ describe('at the end', () => {
     expect(post.problems).toEqual(['s-2']);
     expect(post.clock.sleeping).toBe(0);
   });
-
-  test('the process stays for as long as there is something to deliver, and no longer', async () => {
-    const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
-    const post = new Post();
-    post.goDown();
-    await post.post('s-1');
-    const before = timers();
-    const time = new AbortController();
-    const finished = post.outbox.finish(time.signal);
-    await turns();
-    expect(timers()).toBe(before + 1);
-    time.abort();
-    await finished;
-    expect(timers()).toBe(before);
-  });
 });
