@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiServer, SERVICE_KEY, type ApiServerOptions } from './api-server.js';
-import { Authority } from './certificates.js';
+import { Authority, type Identity } from './certificates.js';
 import { DynoHost, type DynoHostOptions, type Job } from './dyno-host.js';
 
 export interface InstallationOptions {
@@ -18,7 +18,9 @@ const OWN_CONFIG = ['env', 'GIT_CONFIG_GLOBAL=/dev/null', 'GIT_CONFIG_NOSYSTEM=1
 export class Installation {
   readonly api: ApiServer;
   readonly dynoHost: DynoHost;
-  /** PEM: who signed both certificates. */
+  /** What both show, unless the options say otherwise. */
+  readonly identity: Identity;
+  /** PEM: who signed it. */
   readonly caFile: string;
   /** Apps that its dyno host has no room for. */
   readonly withoutRoom = new Set<string>();
@@ -26,8 +28,9 @@ export class Installation {
   nextJobs: Omit<Job, 'argv'> = {};
   readonly #folder: string;
 
-  private constructor(folder: string, caFile: string, api: ApiServer, dynoHost: DynoHost) {
+  private constructor(folder: string, identity: Identity, caFile: string, api: ApiServer, dynoHost: DynoHost) {
     this.#folder = folder;
+    this.identity = identity;
     this.caFile = caFile;
     this.api = api;
     this.dynoHost = dynoHost;
@@ -45,7 +48,7 @@ export class Installation {
       takeJob: (app, command) => installation.#take(app, command),
       ...options.api,
     });
-    const installation = new Installation(folder, caFile, api, dynoHost);
+    const installation = new Installation(folder, identity, caFile, api, dynoHost);
     return installation;
   }
 
