@@ -1,5 +1,5 @@
 /** Real git and real OpenSSH through the built program to an Openruko installation, as its users meet it. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { execute, until, type Person } from '../../support/door.js';
@@ -17,6 +17,7 @@ const GATE = 'until [ -e "$GIT_DIR/open" ]; do sleep 0.05; done';
 /** The API server gives up after five seconds here, and after ten in the original. */
 const PATIENCE = { pollMs: 100, polls: 50 };
 const WATCH_MS = 30_000;
+const MIB = 1024 ** 2;
 
 let place: Place;
 let alice: Person;
@@ -90,6 +91,25 @@ describe('an Openruko installation behind gitmouth', () => {
     expect(await refOf(place.openruko.repository('strict'), 'refs/heads/main')).toBe(before);
   });
 
+  test("carries packs that are full of the dyno host's own words", async () => {
+    place.openruko.createApp('words', '1');
+    const plain = ['-c', 'core.compression=0', '-c', 'pack.compression=0'];
+    await execute('git', ['-C', place.openruko.repository('words'), 'config', 'pack.compression', '0']);
+    const work = await alice.repository();
+    const words = { 'short.txt': 'E:'.repeat(500_000), 'long.txt': 'Dyno does not exist.'.repeat(50_000) };
+    for (const [name, content] of Object.entries(words)) writeFileSync(join(work, name), content);
+    await alice.must(work, 'add', '--all');
+    await alice.must(work, ...plain, 'commit', '--quiet', '--message', 'words');
+    await alice.must(work, ...plain, 'push', '--quiet', alice.url('words'), 'main');
+    const clone = join(temporaryFolder('clone'), 'it');
+    await alice.must(work, 'clone', '--quiet', alice.url('words'), clone);
+    for (const [name, content] of Object.entries(words))
+      expect(readFileSync(join(clone, name), 'utf8') === content).toBe(true);
+    // As they are, and not in a compressed form in which no word of theirs is left.
+    expect((await place.door.session({ app: 'words', service: 'git-upload-pack' })).bytesOut).toBeGreaterThan(MIB);
+    expect((await place.door.session({ app: 'words', service: 'git-receive-pack' })).bytesIn).toBeGreaterThan(MIB);
+  });
+
   test('speaks protocol 0 with clients that ask for 2, and they are content', async () => {
     const work = await appOf('old');
     const trace = join(temporaryFolder('trace'), 'packets');
@@ -139,7 +159,8 @@ describe('an Openruko installation behind gitmouth', () => {
     await appOf('archived');
     expect((await alice.ssh(['-T'])).stderr).toContain('Hi 1! You have been recognised by the key SHA256:');
     const { code, stderr } = await alice.git('.', 'archive', `--remote=${alice.url('archived')}`, 'main');
-    expect({ code, stderr }).toEqual({ code: 128, stderr: expect.stringContaining('does not give out archives') });
+    expect({ code, stderr }).toEqual({ code: 128, stderr: expect.stringContaining('Archives are not given out here') });
+    expect(stderr).not.toContain('gitmouth app set');
   });
 
   test('lets two pushes to one app take turns', async () => {
