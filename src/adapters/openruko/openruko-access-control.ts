@@ -5,6 +5,9 @@ import type { Caller } from '../../domain/session.js';
 import type { AccessControl } from '../../ports/access-control.js';
 import type { ApiClient } from './api-client.js';
 
+/** Openruko's dynos run the two other services alone, and no operator could change that. */
+const NO_ARCHIVES = 'Archives are not given out here.\nClone the app, and make one with git archive on your side.';
+
 /**
  * Asks whether the *user* may use the app, which `gitaction` does not: that call is made with the service's key, and
  * does as it is told.
@@ -24,8 +27,7 @@ export class OpenrukoAccessControl implements AccessControl {
     const holder = await this.#api.lookUpKey(key.md5, 'authorize', signal);
     if (holder === 'unknown' || holder.user !== user.name) return { kind: 'key-removed' };
     if (!(await this.#api.mayUse(app, holder.apiKey, signal))) return { kind: 'no-access', app, service };
-    // Openruko's dynos run the two other services alone.
-    if (service === 'git-upload-archive') return { kind: 'archive-off', app };
+    if (service === 'git-upload-archive') return { kind: 'platform', reason: 'other', text: NO_ARCHIVES };
     return { app, access: isWrite(service) ? 'write' : 'read', lockMode: 'wait', creates: false };
   }
 

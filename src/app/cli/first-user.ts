@@ -8,7 +8,7 @@ import { userNameFrom } from '../../domain/user.js';
 import { printable } from '../../domain/words/printable.js';
 import { account } from '../config.js';
 
-interface FoundKey {
+export interface FoundKey {
   readonly key: PublicKey;
   readonly comment: string;
   readonly from: string;
@@ -25,20 +25,23 @@ export async function makeFirstUser(
 ): Promise<string | undefined> {
   const users = platform.users.list();
   if (users.length > 0) return users.find((user) => user.keys > 0)?.name;
-  const { home, agentSocket } = account();
-  const keys = [...keysOfHome(join(home, '.ssh')), ...(await keysOfAgent(agentSocket))];
-  const different = keys.filter(
-    ({ key }, index) => keys.findIndex((other) => other.key.sha256 === key.sha256) === index,
-  );
-  if (different.length === 0) return undefined;
+  const keys = await ownKeys();
+  if (keys.length === 0) return undefined;
   const name = firstUserName();
   platform.users.add(name);
   say(`First start: made the user ${name}, with`);
-  for (const { key, comment, from } of different) {
+  for (const { key, comment, from } of keys) {
     platform.keys.add(name, key, comment);
     say(`  ${key.algorithm} ${key.sha256} (${from})`);
   }
   return name;
+}
+
+/** The keys that whoever starts the server can log in with, each once. */
+export async function ownKeys(): Promise<readonly FoundKey[]> {
+  const { home, agentSocket } = account();
+  const keys = [...keysOfHome(join(home, '.ssh')), ...(await keysOfAgent(agentSocket))];
+  return keys.filter(({ key }, index) => keys.findIndex((other) => other.key.sha256 === key.sha256) === index);
 }
 
 /** After whoever starts the server. */

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { SecureVersion } from 'node:tls';
 import type { Identity } from './certificates.js';
 import { misbehave, type Misbehaviour } from './misbehaviour.js';
 
@@ -17,6 +18,9 @@ export interface ApiServerOptions {
   readonly pollMs?: number;
   readonly polls?: number;
   readonly takeJob?: TakeJob;
+  readonly maxVersion?: SecureVersion;
+  /** What it agrees to, as OpenSSL writes it. */
+  readonly ciphers?: string;
 }
 
 interface App {
@@ -38,26 +42,38 @@ export class ApiServer {
   readonly #users = new Map<string, { readonly apiKey: string; readonly keys: Set<string> }>();
   readonly #apps = new Map<string, App>();
   readonly #misbehaviours = new Map<Route, { how: Misbehaviour; times: number }>();
-  readonly #over = new AbortController();
+  #over = new AbortController();
+  #port = 0;
 
   private constructor(options: ApiServerOptions) {
     this.#options = options;
-    const { key, cert } = options.identity;
-    this.#server = createServer({ key, cert }, (request, response) => this.#receive(request, response));
+    const { identity, maxVersion, ciphers } = options;
+    const versions = maxVersion === undefined ? {} : { maxVersion, minVersion: 'TLSv1' as const };
+    const tls = { key: identity.key, cert: identity.cert, ...versions, ...(ciphers === undefined ? {} : { ciphers }) };
+    this.#server = createServer(tls, (request, response) => this.#receive(request, response));
     this.#server.on('secureConnection', () => (this.connections += 1));
     this.#server.on('tlsClientError', () => undefined);
   }
 
-  static async start(options: ApiServerOptions, port = 0): Promise<ApiServer> {
+  static async start(options: ApiServerOptions): Promise<ApiServer> {
     const server = new ApiServer(options);
-    await new Promise<void>((resolve) => server.#server.listen(port, '127.0.0.1', resolve));
+    await server.restart();
     return server;
   }
 
+  /** The same one also after `restart`. */
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
+  /** Comes back after `stop`, where it was and with what it knew. */
+  async restart(): Promise<void> {
+    this.#over = new AbortController();
+    await new Promise<void>((resolve) => this.#server.listen(this.#port, '127.0.0.1', resolve));
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  /** It dies in the middle of whatever it does. Idempotent. */
   async stop(): Promise<void> {
     this.#over.abort();
     if (!this.#server.listening) return;
@@ -83,6 +99,10 @@ export class ApiServer {
 
   apiKeyOf(user: string): string | undefined {
     return this.#users.get(user)?.apiKey;
+  }
+
+  get apiKeys(): readonly string[] {
+    return [...this.#users.values()].map(({ apiKey }) => apiKey);
   }
 
   createApp(name: string, owner: string): void {

@@ -15,9 +15,13 @@ import type { Identity } from './certificates.js';
 
 export interface DynoHostOptions {
   readonly identity: Identity;
+  /** Where it listens; 127.0.0.1 when unset. */
+  readonly address?: string;
   /** How long a dyno takes to be up. */
   readonly bootMs?: number;
   readonly maxVersion?: SecureVersion;
+  /** What it agrees to, as OpenSSL writes it. */
+  readonly ciphers?: string;
 }
 
 /** In place of a dyno's own output. */
@@ -34,16 +38,20 @@ export type DynoMisbehaviour =
   | 'echo-header';
 
 /** One command that waits for its client, or runs. */
-interface Job {
+export interface Job {
   readonly argv: readonly string[];
   readonly misbehaviour?: DynoMisbehaviour;
   /** The link is cut when so many bytes of output have passed. */
   readonly cutAfterBytes?: number;
+  /** The command gets no more input than so many bytes, and waits for the rest for ever. */
+  readonly holdAfterBytes?: number;
 }
 
 export class DynoHost {
   /** Sessions that a byte has crashed that came too early. */
   crashes = 0;
+  /** Commands that wait for input which is held back. */
+  holding = 0;
   /** From now on no dyno comes up. */
   isStalled = false;
   readonly #options: DynoHostOptions;
@@ -54,14 +62,14 @@ export class DynoHost {
   /** What the TLS sockets lie on, by the client's port: only these can be reset. */
   readonly #raw = new Map<number, Socket>();
   readonly #children = new Set<ChildProcess>();
+  #port = 0;
 
   private constructor(options: DynoHostOptions) {
     this.#options = options;
-    const { identity, maxVersion } = options;
+    const { identity, maxVersion, ciphers = 'DEFAULT@SECLEVEL=0' } = options;
     const versions = maxVersion === undefined ? {} : { maxVersion, minVersion: 'TLSv1' as const };
-    this.#server = createServer(
-      { key: identity.key, cert: identity.cert, ...versions, ciphers: 'DEFAULT@SECLEVEL=0' },
-      (socket) => this.#meet(socket),
+    this.#server = createServer({ key: identity.key, cert: identity.cert, ...versions, ciphers }, (socket) =>
+      this.#meet(socket),
     );
     this.#server.on('tlsClientError', () => undefined);
     this.#server.on('connection', (raw: Socket) => {
@@ -73,12 +81,13 @@ export class DynoHost {
 
   static async start(options: DynoHostOptions): Promise<DynoHost> {
     const host = new DynoHost(options);
-    await new Promise<void>((resolve) => host.#server.listen(0, '127.0.0.1', resolve));
+    await host.#listen();
     return host;
   }
 
+  /** The same one also after `restart`. */
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   /** Dynos that a client is connected to. */
@@ -98,7 +107,9 @@ export class DynoHost {
     this.#reset(this.#open.get(id));
   }
 
+  /** It dies, and its dynos with it. Idempotent. */
   async stop(): Promise<void> {
+    if (!this.#server.listening) return;
     const closed = new Promise((resolve) => this.#server.close(resolve));
     for (const socket of this.#sockets) socket.destroy();
     const ends = [...this.#children].map((child) => new Promise((resolve) => child.once('close', resolve)));
@@ -107,6 +118,18 @@ export class DynoHost {
       end(child);
     }
     await Promise.all([closed, ...ends]);
+  }
+
+  /** Comes back after `stop`, where it was; what was in it is gone. */
+  async restart(): Promise<void> {
+    this.#jobs.clear();
+    await this.#listen();
+  }
+
+  async #listen(): Promise<void> {
+    const { address = '127.0.0.1' } = this.#options;
+    await new Promise<void>((resolve) => this.#server.listen(this.#port, address, resolve));
+    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   #reset(socket: TLSSocket | undefined): void {
@@ -148,7 +171,7 @@ export class DynoHost {
     if (!socket.destroyed) this.#run(socket, job);
   }
 
-  #run(socket: TLSSocket, { argv, cutAfterBytes }: Job): void {
+  #run(socket: TLSSocket, { argv, cutAfterBytes, holdAfterBytes = Infinity }: Job): void {
     const child = spawn('sh', ['-c', 'exec "$0" "$@" 2>&1', ...argv], {
       stdio: ['pipe', 'pipe', 'ignore'],
       detached: true,
@@ -160,7 +183,14 @@ export class DynoHost {
     if (cutAfterBytes === undefined) child.stdout.pipe(socket);
     else cutOutput(child.stdout, socket, cutAfterBytes);
     socket.once('close', () => child.stdout.unpipe(socket).pause());
+    let taken = 0;
     socket.on('data', (chunk: Buffer) => {
+      taken += chunk.length;
+      if (taken > holdAfterBytes) {
+        socket.pause();
+        this.holding += 1;
+        return;
+      }
       if (child.stdin.write(chunk)) return;
       socket.pause();
       child.stdin.once('drain', () => socket.resume());
