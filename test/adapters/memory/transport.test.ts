@@ -1,3 +1,4 @@
+import { pipeline } from 'node:stream/promises';
 import { describe, expect, test } from '@jest/globals';
 import { MemoryTransport, type MemoryCommand } from '../../../src/adapters/memory/index.js';
 import { SystemClock } from '../../../src/adapters/system/clock.js';
@@ -6,6 +7,7 @@ import { never } from '../../../src/contracts/contract.js';
 import { read } from '../../../src/contracts/dyno-driver.js';
 import { transportContract } from '../../../src/contracts/transport.js';
 import { runContract } from '../../support/contract.js';
+import { LONG_STREAM_LIMIT_MS, LONG_STREAM_SAYS, passLongStream } from '../../support/long-stream.js';
 import { commandFor } from '../../support/memory-commands.js';
 
 const GRACE_MS = 50;
@@ -54,3 +56,21 @@ describe('a command in the memory transport', () => {
     expect((await read(session.stdout)).toString()).toBe('in time');
   });
 });
+
+test(
+  LONG_STREAM_SAYS,
+  async () => {
+    const echo: MemoryCommand = async ({ stdin, stdout }) => {
+      await pipeline(stdin, stdout, { end: false });
+      return 0;
+    };
+    const session = await new MemoryTransport(() => echo, new SystemClock()).open(
+      { id: 'dyno-1', link: { kind: 'memory' } },
+      never(),
+    );
+    await passLongStream('through memory', session);
+    expect(await session.exit).toEqual({ kind: 'code', code: 0 });
+    await session.close();
+  },
+  LONG_STREAM_LIMIT_MS,
+);
