@@ -14,6 +14,8 @@ export interface ApiSettings extends ApiAddress {
   /** How long a dyno may take to be found: the API server itself gives up after about ten seconds. */
   readonly gitActionMs: number;
   readonly breaker: BreakerLimits;
+  /** The first pause before something is asked again; the others are longer. */
+  readonly firstPauseMs?: number;
 }
 
 export const DEFAULT_API_LIMITS = {
@@ -36,7 +38,7 @@ export class ApiClient {
 
   constructor(settings: ApiSettings) {
     this.#settings = settings;
-    this.#caller = new PatientCaller(new HttpCaller(settings), settings.breaker);
+    this.#caller = new PatientCaller(new HttpCaller(settings), settings.breaker, settings.firstPauseMs);
   }
 
   /** Who holds the key with this MD5; `unknown` when the API server says that nobody does. */

@@ -13,7 +13,7 @@ import { SERVICE_KEY, type ApiServer, type Route } from '../../support/openruko/
 import { openHouse, type House } from './ground.js';
 
 /** Short: what is slow here is slow for ever. */
-export const LIMITS = { connectMs: 4_000, callMs: 1_500, gitActionMs: 1_500 };
+export const LIMITS = { connectMs: 4_000, callMs: 1_500, gitActionMs: 1_500, firstPauseMs: 5 };
 export const caller = sampleCaller('alice');
 
 /** An API server that knows one user and one app of theirs. */

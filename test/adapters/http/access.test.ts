@@ -1,0 +1,88 @@
+/** What a platform says of people and apps comes through: deploy keys, new names, maintenance. */
+import { expect } from '@jest/globals';
+import { HttpAccessControl } from '../../../src/adapters/http/http-access-control.js';
+import { HttpAuthenticator } from '../../../src/adapters/http/http-authenticator.js';
+import { never } from '../../../src/contracts/contract.js';
+import { sampleRequest } from '../../../src/contracts/samples.js';
+import { isRefusal } from '../../../src/domain/refusal.js';
+import type { Caller } from '../../../src/domain/session.js';
+import { needs } from '../../support/programs.js';
+import { caller, inHouse, type House } from './ground.js';
+
+const { test, describe } = needs('openssl');
+
+const PUSH = sampleRequest('git-receive-pack', 'shop');
+const FETCH = sampleRequest('git-upload-pack', 'shop');
+
+/** Whoever holds the key, as they are after their log-in. */
+async function loggedIn({ client }: House): Promise<Caller> {
+  const user = await new HttpAuthenticator(client).identify(caller.key, '192.0.2.7', never());
+  if (isRefusal(user)) throw new Error(user.kind);
+  return { ...caller, user };
+}
+
+test('a look-up names the key in every way, and where the client is', () =>
+  inHouse(async (house) => {
+    await loggedIn(house);
+    const { algorithm, blob, sha256, md5 } = caller.key;
+    const base64 = Buffer.from(blob).toString('base64');
+    expect(house.server.callsOf('findUser').map(({ body }) => body)).toEqual([
+      { key: { algorithm, blob: base64, sha256, md5 }, address: '192.0.2.7' },
+    ]);
+  }));
+
+describe('a deploy key', () => {
+  test('comes with what it is good for, and lists no more than that', () =>
+    inHouse(async (house) => {
+      const { people } = house.server;
+      people.createApp('blog', 'alice');
+      const access = new HttpAccessControl(house.client);
+      for (const [binding, expected] of [
+        [{ apps: ['shop'], access: 'read' }, [{ app: 'shop', access: 'read' }]],
+        [{ apps: ['blog'] }, [{ app: 'blog', access: 'write' }]],
+        [{ apps: [] }, []],
+      ] as const) {
+        people.register('alice', caller.key.blob, binding);
+        const bound = await loggedIn(house);
+        expect(bound.user).toEqual({ name: 'alice', binding });
+        expect(await access.list(bound, never())).toEqual(expected);
+      }
+    }));
+});
+
+describe('an app', () => {
+  test('that has a new name is granted by it, with a notice', () =>
+    inHouse(async ({ client, server }) => {
+      server.people.rename('shop', 'acme/store');
+      const access = new HttpAccessControl(client);
+      expect(await access.authorize(caller, PUSH, never())).toMatchObject({
+        app: 'acme/store',
+        notice: "'shop' is called 'acme/store' now.",
+      });
+    }));
+
+  test('that is read-only can be fetched, and is not pushed to in the words of the platform', () =>
+    inHouse(async ({ client, server }) => {
+      server.people.setReadOnly('shop');
+      const access = new HttpAccessControl(client);
+      expect(await access.authorize(caller, FETCH, never())).toMatchObject({ app: 'shop', access: 'read' });
+      const refused = { kind: 'platform', reason: 'read-only', text: "'shop' is archived." };
+      expect(await access.authorize(caller, PUSH, never())).toEqual(refused);
+    }));
+
+  test('is not there for anybody during maintenance, in the words of the platform', () =>
+    inHouse(async ({ client, server }) => {
+      server.people.maintenance = 'We move.\nPush again at 14:00.';
+      const access = new HttpAccessControl(client);
+      const refused = { kind: 'platform', reason: 'maintenance', text: 'We move.\nPush again at 14:00.' };
+      for (const request of [PUSH, FETCH]) expect(await access.authorize(caller, request, never())).toEqual(refused);
+    }));
+
+  test('can not be created by a name the platform does not take', () =>
+    inHouse(async ({ client, server }) => {
+      server.people.creation = { onPush: true, limit: 5 };
+      const access = new HttpAccessControl(client);
+      const request = sampleRequest('git-receive-pack', '7up');
+      expect(await access.authorize(caller, request, never())).toEqual({ kind: 'invalid-app-name', app: '7up' });
+    }));
+});
