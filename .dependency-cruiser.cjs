@@ -54,8 +54,16 @@ module.exports = {
       severity: 'error',
       comment:
         'One folder for each technology: any of them can be left out or replaced. What those of other machines share is in remote.',
-      from: { path: '^src/adapters/([^/]+)/' },
+      from: { path: '^src/adapters/([^/]+)/', pathNot: '^src/adapters/ssh-dyno/' },
       to: { path: '^src/adapters/', pathNot: '^src/adapters/($1|remote)/' },
+    },
+    {
+      name: 'ssh-dyno-knows-ssh2-alone',
+      severity: 'error',
+      comment:
+        'What ssh2 leaves open to a hostile peer is closed in one place, for both roles: the server, and the client of a dyno.',
+      from: { path: '^src/adapters/ssh-dyno/' },
+      to: { path: '^src/adapters/', pathNot: '^src/adapters/(ssh-dyno|ssh2|remote)/' },
     },
     {
       name: 'use-case-does-not-know-adapters',
@@ -79,7 +87,12 @@ module.exports = {
       from: { path: '^src/app/', pathNot: '^src/app/container\\.ts$' },
       to: { path: packages('inversify', '@inversifyjs', 'reflect-metadata'), dependencyTypesNot: ['type-only'] },
     },
-    onlyIn('ssh2-only-in-its-adapter', '^src/adapters/ssh2/', ['ssh2'], 'SSH is one technology among others.'),
+    onlyIn(
+      'ssh2-only-in-its-adapters',
+      '^src/adapters/(ssh2|ssh-dyno)/',
+      ['ssh2'],
+      'SSH is one technology among others: for clients, and for dynos.',
+    ),
     {
       name: 'ssh2-private-parts-only-in-internals',
       severity: 'error',

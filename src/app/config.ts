@@ -8,7 +8,8 @@ import type { DynoLimits } from '../domain/dyno-policy.js';
 import type { TimeLimits } from '../domain/time-limits.js';
 import { printable } from '../domain/words/printable.js';
 import { ADMISSION_SETTINGS, readAdmission } from './admission-settings.js';
-import { PLATFORM_SETTINGS, readPlatform, SECRET_SETTINGS, type PlatformConfig } from './platform-settings.js';
+import { readPlatform, type PlatformConfig } from './platform-config.js';
+import { PLATFORM_SETTINGS, SECRET_SETTINGS } from './platform-settings.js';
 import { MIB, seconds, whole } from './setting-checks.js';
 
 /** Everything that can be set, read once and passed on. */

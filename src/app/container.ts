@@ -26,6 +26,7 @@ import type { Config } from './config.js';
 import { DynoSlots } from './dyno-slots.js';
 import { KeyLookups } from './key-lookups.js';
 import { embedded } from './platforms/embedded.js';
+import { http } from './platforms/http.js';
 import { openruko } from './platforms/openruko.js';
 import type { Platform } from './platforms/platform.js';
 import { ServeGit } from './serve-git.js';
@@ -68,7 +69,7 @@ async function openPlatformOf(config: Config): Promise<Platform> {
     case 'openruko':
       return openruko(config, platform);
     case 'http':
-      throw new Error('GITMOUTH_PLATFORM=http is not there yet');
+      return http(config, platform);
   }
 }
 
@@ -157,6 +158,7 @@ function partsOf(ports: ReturnType<typeof portsOf>, config: Config, platform: Pl
     clock,
     newSessionId: () => newId('s'),
     limits: config.limits,
+    appNames: config.platform.kind === 'http' ? 'with-owner' : 'plain',
   });
   const hostKeys = loadOrCreateHostKeys(...hostKeysAt(config));
   const server = new SshServer({

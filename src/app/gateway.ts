@@ -2,6 +2,7 @@ import type { ContainerModule } from 'inversify';
 import type { LiveConnection } from '../ports/session-registry.js';
 import type { Config } from './config.js';
 import { createContainer, type Parts } from './container.js';
+import { holdingProcess } from './hold-process.js';
 import { listenProblem } from './listen-problem.js';
 
 /** How long sessions have to end after the time to finish is over, beyond their dynos' own grace. */
@@ -9,6 +10,7 @@ const LAST_WORDS_MS = 10_000;
 
 /** How long a platform may take to be told of the last sessions. */
 const FINISH_MS = 30_000;
+const HURRIED_FINISH_MS = 1_000;
 
 /** A gitmouth inside a program: what the command line runs, and other programs may embed. */
 export interface Gateway {
@@ -77,7 +79,7 @@ class RunningGateway implements Gateway {
   }
 
   drain(): Promise<void> {
-    this.#ending ??= this.#end();
+    this.#ending ??= holdingProcess(() => this.#end());
     return this.#ending;
   }
 
@@ -109,15 +111,25 @@ class RunningGateway implements Gateway {
     observer.record({ type: 'server-stopped' });
   }
 
-  /** Sessions are over; what they leave to be delivered has the same time as their last words. */
+  /** Sessions are over, and what they leave to be delivered has its time; after a `stop` hardly any. */
   async #finish(): Promise<void> {
     const { lifecycles, clock } = this.#parts;
-    const all = new AbortController();
-    const time = new AbortController();
-    const isOver = clock.sleep(FINISH_MS, all.signal).then(() => time.abort());
-    const delivered = Promise.allSettled(lifecycles.map((lifecycle) => lifecycle.finish(time.signal)));
-    await Promise.race([delivered, isOver.catch(() => undefined)]);
-    all.abort();
+    const isDone = new AbortController();
+    const isOver = new AbortController();
+    const inTime = (ms: number, signal: AbortSignal) =>
+      clock.sleep(ms, signal).then(
+        () => isOver.abort(),
+        () => undefined,
+      );
+    const hurry = () => void inTime(HURRIED_FINISH_MS, isDone.signal);
+    this.#hasEnded.signal.addEventListener('abort', hurry);
+    if (this.#hasEnded.signal.aborted) hurry();
+    const limit = inTime(FINISH_MS, isDone.signal);
+    const over = new Promise((resolve) => isOver.signal.addEventListener('abort', resolve));
+    await Promise.race([Promise.allSettled(lifecycles.map((lifecycle) => lifecycle.finish(isOver.signal))), over]);
+    this.#hasEnded.signal.removeEventListener('abort', hurry);
+    isDone.abort();
+    await limit;
   }
 
   #close(): void {

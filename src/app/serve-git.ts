@@ -1,3 +1,4 @@
+import type { AppNames } from '../domain/app-name.js';
 import type { DynosFull } from '../domain/dyno-queue.js';
 import { parseGitCommand, parseGitProtocol, type GitRequest } from '../domain/git-request.js';
 import type { AppAccess, Grant } from '../domain/grant.js';
@@ -34,6 +35,7 @@ export interface ServeGitParts extends DynoRunParts {
   readonly registry: SessionRegistry;
   readonly newSessionId: () => string;
   readonly limits: TimeLimits;
+  readonly appNames: AppNames;
 }
 
 /** The one use case: authorise, lock, provision, connect, join, and give everything back. */
@@ -102,7 +104,7 @@ export class ServeGit implements GitGateway {
     control.signal.throwIfAborted();
     const tooLate = refused({ kind: 'draining' });
     if (ask.kind === 'shell') return this.#isDraining ? tooLate : this.#greet(live.caller, control.signal);
-    const command = parseGitCommand(ask.command);
+    const command = parseGitCommand(ask.command, this.#parts.appNames);
     if (isRefusal(command)) return refused(command);
     const request: GitRequest = { ...command, protocol: parseGitProtocol(ask.gitProtocol ?? '') ?? 0 };
     record.request = request;

@@ -29,7 +29,13 @@ export function sampleEvents(text: string): readonly DomainEvent[] {
   const fingerprint = `SHA256:${'A'.repeat(43)}`;
   const fault = { code: 'GM_UNAVAILABLE', stage: 'lock', message: text, cause: text } as const;
   return [
-    { type: 'server-started', address: '127.0.0.1:2222', hostKeys: [fingerprint], platform: 'embedded', sandbox: 'bubblewrap' },
+    {
+      type: 'server-started',
+      address: '127.0.0.1:2222',
+      hostKeys: [fingerprint],
+      platform: 'embedded',
+      sandbox: 'bubblewrap',
+    },
     { type: 'connection-opened', ...who, port: 50_022 },
     { type: 'login-failed', ...who, login: text, software: text, reason: 'unknown-key', fingerprint },
     { type: 'login-succeeded', ...who, login: text, software: text, user: 'alice', fingerprint },

@@ -1,4 +1,4 @@
-import { appNameOfPath } from './app-name.js';
+import { appNameOfPath, type AppNames } from './app-name.js';
 import type { Refusal } from './refusal.js';
 
 /** The three commands of git that serve a remote (git-upload-pack(1), git-receive-pack(1), git-upload-archive(1)). */
@@ -31,12 +31,13 @@ const LFS_COMMAND = /^git[- ]lfs-(?:authenticate|transfer)(?: |$)/;
 /** Reads the command of an SSH `exec` request (RFC 4254 6.5). Never runs or unescapes anything. */
 export function parseGitCommand(
   command: string,
+  appNames: AppNames = 'plain',
 ): Pick<GitRequest, 'service' | 'app'> | Extract<Refusal, { kind: 'invalid-command' | 'invalid-path' | 'lfs' }> {
   if (command.length > MAX_COMMAND_LENGTH) return { kind: 'invalid-command', command };
   if (LFS_COMMAND.test(command)) return { kind: 'lfs' };
   const match = GIT_COMMAND.exec(command);
   if (match === null) return { kind: GIT_VERB.test(command) ? 'invalid-path' : 'invalid-command', command };
-  const app = appNameOfPath(match[2] ?? match[3] ?? '');
+  const app = appNameOfPath(match[2] ?? match[3] ?? '', appNames);
   if (app === undefined) return { kind: 'invalid-path', command };
   return { service: `git-${match[1]}` as GitService, app };
 }

@@ -1,5 +1,5 @@
 import { isWrite, type GitRequest } from './git-request.js';
-import type { Grant } from './grant.js';
+import type { AppAccess, Grant } from './grant.js';
 import { isRefusal, type Refusal } from './refusal.js';
 import type { User } from './user.js';
 
@@ -27,6 +27,13 @@ export function withinBinding({ binding }: User, request: GitRequest, answer: Gr
   if (!opens(binding, answer.app)) return { kind: 'key-bound', app, to: 'apps' };
   if (binding.access !== 'read') return answer;
   return isWrite(service) ? { kind: 'key-bound', app, to: 'read' } : { ...answer, access: 'read' };
+}
+
+/** Of a user's apps those that the key they hold opens, and how far. */
+export function listWithinBinding({ binding }: User, apps: readonly AppAccess[]): readonly AppAccess[] {
+  if (binding === undefined) return apps;
+  const opened = apps.filter(({ app }) => opens(binding, app));
+  return binding.access === 'read' ? opened.map(({ app }) => ({ app, access: 'read' })) : opened;
 }
 
 function opens({ apps }: KeyBinding, app: string): boolean {

@@ -182,6 +182,62 @@ describe('a drain', () => {
   });
 });
 
+describe('what a lifecycle must still deliver', () => {
+  class Deliveries {
+    readonly calls: string[] = [];
+    deliver: () => void = () => undefined;
+    readonly module = new ContainerModule(({ bind }) => {
+      bind(tokens.lifecycle).toConstantValue({
+        prepare: () => Promise.resolve(),
+        finish: (signal: AbortSignal) => {
+          this.calls.push('finish');
+          signal.addEventListener('abort', () => this.calls.push('time is over'));
+          return new Promise<void>((resolve) => (this.deliver = resolve));
+        },
+        close: () => this.calls.push('close'),
+      });
+    });
+  }
+
+  async function draining() {
+    const parts = new MemoryParts();
+    const deliveries = new Deliveries();
+    const gateway = await createGateway(configOf(), parts.module, deliveries.module);
+    started.push(gateway);
+    await gateway.start();
+    const drained = gateway.drain();
+    await until(() => deliveries.calls.length > 0, 'the lifecycle is asked to finish');
+    return { parts, gateway, drained, deliveries };
+  }
+
+  withGit('is waited for after the last session, and before anything is closed', async () => {
+    const { parts, drained, deliveries } = await draining();
+    await parts.clock.advance(29_999);
+    expect(deliveries.calls).toEqual(['finish']);
+    deliveries.deliver();
+    await within(drained, 'the drain');
+    expect(deliveries.calls).toEqual(['finish', 'close']);
+    expect(parts.clock.sleeping).toBe(0);
+  });
+
+  withGit('is waited for no longer than half a minute', async () => {
+    const { parts, drained, deliveries } = await draining();
+    await parts.clock.advance(30_000);
+    await within(drained, 'the drain');
+    expect(deliveries.calls).toEqual(['finish', 'time is over', 'close']);
+  });
+
+  withGit('has a second left once the end is hurried', async () => {
+    const { parts, gateway, drained, deliveries } = await draining();
+    void gateway.stop();
+    await parts.clock.advance(999);
+    expect(deliveries.calls).toEqual(['finish']);
+    await parts.clock.advance(1);
+    await within(drained, 'the drain');
+    expect(deliveries.calls).toEqual(['finish', 'time is over', 'close']);
+  });
+});
+
 describe('a start that makes no sense', () => {
   /** Files of a data folder that this process still has open. */
   function openIn(config: Config): readonly string[] {

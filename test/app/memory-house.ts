@@ -114,6 +114,7 @@ export class MemoryHouse {
       clock: this.clock,
       newSessionId: () => `s-${++this.#sessions}`,
       limits: allLimits,
+      appNames: 'plain',
     });
   }
 

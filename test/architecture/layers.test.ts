@@ -48,14 +48,19 @@ const PROBES: readonly Probe[] = [
     'src/adapters/memory/probe-other.ts',
     "import type {} from '../ssh2/internals.js';",
   ),
+  probe(
+    'ssh-dyno-knows-ssh2-alone',
+    'src/adapters/ssh-dyno/probe-other.ts',
+    "import type {} from '../memory/index.js';",
+  ),
   ...['serve-git', 'bridge'].map((name) =>
     probe('use-case-does-not-know-adapters', `src/app/${name}.ts`, "import '../adapters/ssh2/internals.js';"),
   ),
   probe('inversify-only-in-container', 'src/app/probe-container.ts', "import type { Container } from 'inversify';"),
   probe('inversify-only-in-container', 'src/adapters/memory/probe-container.ts', "import 'reflect-metadata';"),
   probe('inversify-elsewhere-as-types', 'src/app/tokens.ts', "import { Container } from 'inversify';"),
-  probe('ssh2-only-in-its-adapter', 'src/adapters/memory/probe-ssh2.ts', "import ssh2 from 'ssh2';"),
-  probe('ssh2-only-in-its-adapter', 'src/app/probe-ssh2.ts', "import type ssh2 from 'ssh2';"),
+  probe('ssh2-only-in-its-adapters', 'src/adapters/memory/probe-ssh2.ts', "import ssh2 from 'ssh2';"),
+  probe('ssh2-only-in-its-adapters', 'src/app/probe-ssh2.ts', "import type ssh2 from 'ssh2';"),
   probe(
     'ssh2-private-parts-only-in-internals',
     'src/adapters/ssh2/probe-private.ts',
@@ -63,6 +68,7 @@ const PROBES: readonly Probe[] = [
   ),
   probe('sqlite-only-in-embedded', 'src/adapters/memory/probe-sqlite.ts', "import Database from 'better-sqlite3';"),
   probe('http-client-only-in-remote', 'src/adapters/memory/probe-http.ts', "import fetch from 'node-fetch';"),
+  probe('http-client-only-in-remote', 'src/adapters/openruko/probe-http.ts', "import fetch from 'node-fetch';"),
   ...[
     ['package', "import type { z } from 'zod';"],
     ['runner', "import { test } from '@jest/globals';"],
@@ -89,7 +95,11 @@ const ALLOWED = {
   'src/app/gateway.ts': "import type { ContainerModule } from 'inversify'; export type M = ContainerModule;",
   'src/ports/probe-fine.ts': "import type { Readable } from 'node:stream'; export type R = Readable;",
   'src/contracts/probe-fine.ts': "import assert from 'node:assert/strict'; import '../ports/clock.js'; assert.ok(1);",
-  'src/adapters/http/probe-fine.ts': "import fetch from 'node-fetch'; import { z } from 'zod'; void z; void fetch;",
+  'src/adapters/remote/probe-fine.ts': "import fetch from 'node-fetch'; import { z } from 'zod'; void z; void fetch;",
+  'src/adapters/http/probe-fine.ts': "import '../remote/trouble.js';",
+  'src/app/platforms/probe-fine.ts': "import '../../adapters/memory/index.js';",
+  'src/adapters/ssh-dyno/probe-fine.ts':
+    "import '../ssh2/internals.js'; import type {} from '../remote/trouble.js'; import type ssh2 from 'ssh2'; export type S = typeof ssh2;",
   'test/support/temporary.ts': 'export {};',
 };
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { GitService } from '../../src/domain/git-request.js';
 import type { Grant } from '../../src/domain/grant.js';
-import { withinBinding, type KeyBinding } from '../../src/domain/key-binding.js';
+import { listWithinBinding, withinBinding, type KeyBinding } from '../../src/domain/key-binding.js';
 import type { Refusal } from '../../src/domain/refusal.js';
 
 const grantOf = (app: string, access: 'read' | 'write'): Grant => ({ app, access, lockMode: 'wait', creates: false });
@@ -43,6 +43,23 @@ describe('what a key is good for', () => {
     ["the platform's own words stand", { apps: ['blog'] }, FETCH, 'shop', MAINTENANCE, MAINTENANCE],
   ])('%s', (_, binding, service, app, answer, expected) => {
     expect(answered(binding, service, app, answer)).toEqual(expected);
+  });
+});
+
+describe('of the apps of a user a key lists those it opens, and how far', () => {
+  const APPS = [
+    { app: 'blog', access: 'write' },
+    { app: 'shop', access: 'read' },
+  ] as const;
+  test.each<[string, KeyBinding | undefined, readonly object[]]>([
+    ['an unbound key: all of them', undefined, APPS],
+    ['a key of one app: that one', { apps: ['blog'] }, [APPS[0]]],
+    ["a key of an app that is not the user's: none", { apps: ['wiki'] }, []],
+    ['a key to read: all of them, to read', { access: 'read' }, [{ app: 'blog', access: 'read' }, APPS[1]]],
+    ['a key to write widens nothing', { access: 'write' }, APPS],
+  ])('%s', (_, binding, expected) => {
+    const user = { name: 'alice', ...(binding === undefined ? {} : { binding }) };
+    expect(listWithinBinding(user, APPS)).toEqual(expected);
   });
 });
 

@@ -71,6 +71,32 @@ describe('the app that a path names', () => {
   });
 });
 
+describe('where apps are named with their owner', () => {
+  test.each([
+    ['alice/shop', 'alice/shop'],
+    ['/alice/shop.git', 'alice/shop'],
+    ['~/alice/shop.git', 'alice/shop'],
+    ['shop.git', 'shop'],
+  ])('%s names %s', (path, app) => {
+    expect(appNameOfPath(path, 'with-owner')).toBe(app);
+  });
+
+  test.each([
+    'a/b/c',
+    'alice/',
+    '/alice//shop',
+    '../shop',
+    'alice/..',
+    'alice/-x',
+    '-x/shop',
+    'alice/shop.git/x',
+    './a',
+    'a/.',
+  ])('%s names none', (path) => {
+    expect(appNameOfPath(path, 'with-owner')).toBeUndefined();
+  });
+});
+
 describe('a user name', () => {
   test('begins with a lower-case letter or digit and no other character there is', () => {
     expect(those(isUserName)).toBe(DIGITS + LOWER);

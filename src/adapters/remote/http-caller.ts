@@ -6,7 +6,7 @@ import fetch, { FetchError, type Response } from 'node-fetch';
 import { connectTls, type Peer, type TlsTrust } from './tls.js';
 import { Trouble } from './trouble.js';
 
-/** No answer of the API server comes near it. */
+/** No answer that is wanted comes near it. */
 const MAX_ANSWER_BYTES = 256 * 1024;
 /** Connections that wait for the next call; more than these are made and closed again. */
 const MAX_IDLE = 16;
@@ -16,9 +16,14 @@ export interface Call {
   readonly method: 'GET' | 'POST';
   /** With everything that came from outside escaped. */
   readonly path: string;
-  /** The password; the user name is empty. */
-  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
   readonly timeoutMs: number;
+  /**
+   * `kept`: one of those that are used again and again, and that the server may close in the very moment it is used.
+   * `own`: for what must not be repeated, and for what lasts and would keep others waiting.
+   */
+  readonly connection: 'kept' | 'own';
 }
 
 export interface Answer {
@@ -44,8 +49,6 @@ export class HttpCaller {
     const { protocol, host, port } = address;
     this.#base = `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
     this.#kept = agentFor(address, true);
-    // A kept connection may have been closed by the server in the very moment it is used again. What must not be
-    // repeated gets a connection of its own.
     this.#single = agentFor(address, false);
   }
 
@@ -77,14 +80,12 @@ export class HttpCaller {
     this.#single.destroy();
   }
 
-  #fetch({ method, path, key }: Call, signal: AbortSignal): Promise<Response> {
+  #fetch({ method, path, headers, body, connection }: Call, signal: AbortSignal): Promise<Response> {
     return fetch(this.#base + path, {
       method,
-      headers: {
-        Authorization: `Basic ${Buffer.from(`:${key}`).toString('base64')}`,
-        'User-Agent': 'gitmouth',
-      },
-      agent: method === 'GET' ? this.#kept : this.#single,
+      headers: { ...headers, 'User-Agent': 'gitmouth' },
+      ...(body === undefined ? {} : { body }),
+      agent: connection === 'kept' ? this.#kept : this.#single,
       // The keys are for this server and not for whoever it may point to.
       redirect: 'manual',
       // A small answer that unpacks to a huge one is none we could want.

@@ -1,4 +1,4 @@
-/** TLS towards an Openruko installation, for its API server and its dyno hosts alike. */
+/** TLS towards a platform: its API server, and dyno hosts that speak it. */
 import { isIP } from 'node:net';
 import { checkServerIdentity, connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { Trouble } from './trouble.js';

@@ -6,7 +6,7 @@ import { Departure } from '../../domain/session-end.js';
 import type { Verdict } from '../../domain/verdict.js';
 import type { ClientChannel } from '../../ports/client-channel.js';
 import { ChannelWriter, Turns } from './channel-writer.js';
-import { boundUnread, type Wire } from './internals.js';
+import { boundUnread, type ServerWire } from './internals.js';
 import type { Outflow } from './outflow.js';
 
 const BUFFER_BYTES = 64 * 1024;
@@ -21,13 +21,13 @@ export class SshChannel implements ClientChannel {
   readonly stderr: Writable;
   readonly gone: AbortSignal;
   readonly #channel: ServerChannel;
-  readonly #wire: Wire;
+  readonly #wire: ServerWire;
   readonly #outflow: Outflow;
   readonly #leave = new AbortController();
   #onSignal: ((name: SignalName) => void) | undefined;
   #finishing: Promise<void> | undefined;
 
-  constructor(channel: ServerChannel, wire: Wire, outflow: Outflow, connectionGone: AbortSignal) {
+  constructor(channel: ServerChannel, wire: ServerWire, outflow: Outflow, connectionGone: AbortSignal) {
     this.#channel = channel;
     this.#wire = wire;
     this.#outflow = outflow;

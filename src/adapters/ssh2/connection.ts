@@ -20,7 +20,7 @@ import { ConnectionLog } from './connection-log.js';
 import { guard } from './guard/index.js';
 import { LoginQueue } from './guard/login-queue.js';
 import { disconnectReason, wordsOfDisconnect } from './guard/turn-away.js';
-import { reasonOfError, Wire } from './internals.js';
+import { reasonOfError, ServerWire } from './internals.js';
 import { DISCONNECT } from './messages.js';
 import { Outflow } from './outflow.js';
 import { plainAddress } from '../../domain/address.js';
@@ -62,7 +62,7 @@ export interface ConnectionOptions {
 /** One SSH connection: log-in, then sessions, each contained; whatever throws in here ends this connection alone. */
 export class SshConnection {
   readonly #client: Ssh2Connection;
-  readonly #wire: Wire;
+  readonly #wire: ServerWire;
   readonly #outflow: Outflow;
   readonly #options: ConnectionOptions;
   readonly #authentication: Authentication;
@@ -87,7 +87,7 @@ export class SshConnection {
     this.#log = new ConnectionLog(options.observer, arrival.id);
     // Every session listens; more than ten are no leak.
     setMaxListeners(0, this.#gone.signal);
-    this.#wire = new Wire(client, FIRST_WINDOW_BYTES, wordsOfDisconnect);
+    this.#wire = new ServerWire(client, FIRST_WINDOW_BYTES, wordsOfDisconnect);
     repair(this.#wire);
     guard(this.#wire, options.limits, options.clock, (reason) => {
       arrival.turnAway(reason);

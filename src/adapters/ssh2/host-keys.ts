@@ -1,31 +1,14 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import type { AlgorithmSet } from '../../domain/algorithm-set.js';
 import type { KeyAlgorithm } from '../../domain/public-key.js';
-import { readKeyBlob } from './public-keys.js';
+import { readKeyFile, readablePrivateKey, writePrivate, type KeyFile } from './key-file.js';
 
-export interface HostKey {
-  readonly path: string;
-  /** The private key file's content. */
-  readonly privateKey: string;
-  readonly algorithm: string;
-  /** `SHA256:…` of the public half. */
-  readonly fingerprint: string;
-  /** The public half as one line for `known_hosts`, without the host's name. */
-  readonly publicLine: string;
-}
+/** Its `publicLine` is one for `known_hosts`, without the host's name. */
+export type HostKey = KeyFile;
+
+const ROLE = 'host key';
 
 interface Kind {
   readonly file: string;
@@ -69,7 +52,7 @@ export function loadOrCreateHostKeys(folder: string, algorithms: AlgorithmSet, o
     if (own?.algorithm === kind.algorithm) return own;
     const path = join(folder, kind.file);
     if (!existsSync(path)) writePrivate(path, readablePrivateKey(kind.make));
-    return readHostKey(path, [kind.algorithm]);
+    return readKeyFile(path, [kind.algorithm], ROLE);
   });
 }
 
@@ -80,68 +63,13 @@ export function loadHostKeys(folder: string, algorithms: AlgorithmSet, ownFile?:
     .filter(({ algorithm }) => algorithm !== own?.algorithm)
     .map(({ file, algorithm }) => ({ path: join(folder, file), algorithm }))
     .filter(({ path }) => existsSync(path))
-    .map(({ path, algorithm }) => readHostKey(path, [algorithm]));
+    .map(({ path, algorithm }) => readKeyFile(path, [algorithm], ROLE));
   return own === undefined ? made : [own, ...made];
 }
 
 function ownKey(algorithms: AlgorithmSet, path: string | undefined): HostKey | undefined {
   if (path === undefined) return undefined;
   if (!existsSync(path)) throw new Error(`there is no host key ${path}: put it there, or name another file`);
-  return readHostKey(
-    path,
-    KINDS[algorithms].map(({ algorithm }) => algorithm),
-  );
-}
-
-/** ssh2 drops a leading zero byte of an Ed25519 key (lib/keygen.js), so that one pair in 256 can't be read back. */
-export function readablePrivateKey(make: () => { private: string }): string {
-  for (;;) {
-    const made = make().private;
-    if (!(ssh2.utils.parseKey(made) instanceof Error)) return made;
-  }
-}
-
-function readHostKey(path: string, expected: readonly KeyAlgorithm[]): HostKey {
-  const { mode } = statSync(path);
-  if ((mode & 0o077) !== 0) {
-    throw new Error(`others may read the host key ${path} (mode ${(mode & 0o777).toString(8)}): run chmod 600 ${path}`);
-  }
-  const privateKey = readFileSync(path, 'utf8');
-  const parsed = ssh2.utils.parseKey(privateKey);
-  if (parsed instanceof Error || Array.isArray(parsed) || !parsed.isPrivateKey()) {
-    throw new Error(
-      `${path} holds no private key without a passphrase: put it back from a backup, or move it away to have a new one made`,
-    );
-  }
-  const blob = parsed.getPublicSSH();
-  const reading = readKeyBlob(blob);
-  if ('problem' in reading) throw new Error(`${path}: ${reading.problem}`);
-  // ssh2 would leave it out without a word, and clients that know this server by it would be turned away.
-  if (!expected.includes(reading.key.algorithm)) {
-    throw new Error(
-      `${path} holds a key of the type ${reading.key.algorithm}, and one of ${expected.join(' or ')} belongs there: move it away to have one made`,
-    );
-  }
-  return {
-    path,
-    privateKey,
-    algorithm: reading.key.algorithm,
-    fingerprint: reading.key.sha256,
-    publicLine: `${reading.key.algorithm} ${blob.toString('base64')}`,
-  };
-}
-
-/** Whole or not at all, also over a crash: a half-written host key would look like another server to every client. */
-function writePrivate(path: string, content: string): void {
-  const temporary = `${path}.new`;
-  // One left behind by a crash might be readable by others.
-  rmSync(temporary, { force: true });
-  const file = openSync(temporary, 'wx', 0o600);
-  try {
-    writeSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
+  const expected = KINDS[algorithms].map(({ algorithm }) => algorithm);
+  return readKeyFile(path, expected, ROLE);
 }

@@ -8,7 +8,15 @@ import type { Socket } from 'node:net';
 import type ssh2 from 'ssh2';
 import type { Connection as Ssh2Connection, ServerChannel, Session as Ssh2Session } from 'ssh2';
 import { bannerMessage, disconnectMessage, exitSignalMessage, signatureAlgorithmsMessage } from './messages.js';
-import type { ChannelParts, ClientParts, Direction, NewOffer, Protocol, SessionParts } from './ssh2-parts.js';
+import type {
+  ChannelParts,
+  ClientParts,
+  ConnectionParts,
+  Direction,
+  NewOffer,
+  Protocol,
+  SessionParts,
+} from './ssh2-parts.js';
 
 /** What ssh2 has understood of a message, before it acts on it. */
 export interface Understood {
@@ -36,55 +44,39 @@ export interface SessionState {
 /** The window that ssh2 grants and renews (lib/Channel.js). */
 const FULL_WINDOW = 2 * 1024 ** 2;
 
-/** A connection of ssh2, with what its own surface lacks. */
-export class Wire {
-  readonly #client: ClientParts & Ssh2Connection;
-  readonly #protocol: Protocol;
+/** ssh2's own object for a connection. */
+interface Emitting {
+  on(event: 'handshake', listener: () => void): unknown;
+}
+
+/** A connection of ssh2, in either role, with what its own surface lacks. */
+export abstract class Wire {
   readonly socket: Socket;
+  protected readonly protocol: Protocol;
+  readonly #connection: Emitting;
   readonly #gates: ((type: number, payload: Buffer) => boolean)[] = [];
   readonly #sentListeners: ((bytes: number) => void)[] = [];
-  /** Sides of channels whose full window may be granted. */
-  readonly #opened = new WeakSet<object>();
-  readonly #firstWindow: number;
   readonly #words: (reason: number) => string;
   #keyExchangeQueue: CountingQueue | undefined;
   #isOver = false;
 
-  /**
-   * To be called at once in ssh2's `connection` event, before anything but the identification line was handled.
-   * @param firstWindow what a client may send over a session before somebody reads it, in bytes.
-   * @param words for the disconnects that ssh2 sends by itself, by their reason (RFC 4253 11.1).
-   */
-  constructor(client: Ssh2Connection, firstWindow: number, words: (reason: number) => string) {
-    this.#client = client as ClientParts & Ssh2Connection;
-    this.#protocol = this.#client._protocol;
-    this.socket = this.#client._sock;
-    this.#firstWindow = firstWindow;
+  protected constructor(connection: Emitting, words: (reason: number) => string) {
+    const parts = connection as ConnectionParts & Emitting;
+    this.#connection = connection;
+    this.protocol = parts._protocol;
+    this.socket = parts._sock;
     this.#words = words;
     this.#watchMessages();
     this.#watchOutput();
     this.#countQueue();
-    this.#boundWindows();
     this.#giveWords();
   }
 
-  get isAuthenticated(): boolean {
-    return this.#client.authenticated;
-  }
+  abstract get isAuthenticated(): boolean;
 
-  /** From our KEXINIT to the client's NEWKEYS. */
+  /** From our KEXINIT to the peer's NEWKEYS. */
   get isExchangingKeys(): boolean {
-    return this.#protocol._kexinit !== undefined;
-  }
-
-  /** Sessions that are open or being opened, with or without a command. */
-  get openSessions(): number {
-    return this.#client._chanMgr._count;
-  }
-
-  /** Whether the client has a session open under this number of its own. */
-  isOpenAtClient(number: number): boolean {
-    return this.#sessionsAtClient(number).length > 0;
+    return this.protocol._kexinit !== undefined;
   }
 
   /** Bytes accepted for sending that the kernel has not taken: the socket's queue and the one during a key exchange. */
@@ -108,13 +100,13 @@ export class Wire {
 
   /** Calls back each time a key exchange has ended and what was queued during it was handed to the socket. */
   onKeyExchanged(listener: () => void): void {
-    this.#client.on('handshake', listener);
+    this.#connection.on('handshake', listener);
   }
 
   /** Begins a key exchange, unless one is under way. Not to be called from within `onSent`. */
   rekey(): void {
-    this.#attempt(() => {
-      this.#protocol.rekey();
+    this.attempt(() => {
+      this.protocol.rekey();
     });
   }
 
@@ -123,9 +115,9 @@ export class Wire {
     name: Name,
     handle: (proceed: (...args: Understood[Name]) => void, ...args: Understood[Name]) => void,
   ): void {
-    const original = this.#protocol._handlers[name];
+    const original = this.protocol._handlers[name];
     if (original === undefined) throw new Error(`ssh2 has no handler for ${name}`);
-    this.#protocol._handlers[name] = (protocol, ...args) => {
+    this.protocol._handlers[name] = (protocol, ...args) => {
       const proceed = (...changed: Understood[Name]) => {
         if (!this.#isOver) original(protocol, ...changed, ...args.slice(changed.length));
       };
@@ -133,11 +125,143 @@ export class Wire {
     };
   }
 
+  /** Ends the connection with a reason and words. Nothing more is sent, and nothing listened to (RFC 4253 11.1). */
+  disconnect(reason: number, words: string): void {
+    if (this.#isOver) return;
+    this.attempt(() => {
+      this.#sendNow(disconnectMessage(reason, words));
+    });
+    this.ignoreInput();
+    this.socket.end();
+  }
+
+  /**
+   * Nothing that comes from now on is looked at. To be called once ssh2 has told of an error: it would read on, and
+   * take a packet whose length it has just refused into a buffer of that length, of up to 2 GiB.
+   */
+  ignoreInput(): void {
+    this.#isOver = true;
+    this.protocol._handlers = {};
+    // Read and dropped: bytes left unread would have the kernel reset the connection, and the last words with it.
+    this.socket.removeAllListeners('data');
+    this.socket.resume();
+  }
+
+  /** As ssh2 sends its own messages: behind a running key exchange, if there is one. */
+  protected send(payload: Buffer): void {
+    if (!this.isExchangingKeys) {
+      this.#sendNow(payload);
+      return;
+    }
+    const { write } = this.protocol._packetRW;
+    const packet = write.alloc(payload.length);
+    packet.set(payload, write.allocStart);
+    this.protocol._queue ??= [];
+    this.protocol._queue.push(write.finalize(packet));
+  }
+
+  #sendNow(payload: Buffer): void {
+    const { write } = this.protocol._packetRW;
+    const packet = write.alloc(payload.length, true);
+    packet.set(payload, write.allocStartKEX);
+    this.protocol._cipher.encrypt(write.finalize(packet, true));
+  }
+
+  /** ssh2's protocol throws on every call once its connection is gone; there is nobody left to tell. */
+  protected attempt(action: () => void): void {
+    if (this.#isOver || this.socket.destroyed || !this.socket.writable) return;
+    try {
+      action();
+    } catch {
+      this.socket.destroy();
+    }
+  }
+
+  /** ssh2 ends what it can't go on with by a number alone, and can say nothing more afterwards. */
+  #giveWords(): void {
+    this.protocol.disconnect = (reason) => {
+      this.#sendNow(disconnectMessage(reason, this.#words(reason)));
+      this.#isOver = true;
+    };
+  }
+
+  /** ssh2 hands `_onPayload` to each new decipher (lib/protocol/kex.js), so this sees everything after NEWKEYS. */
+  #watchMessages(): void {
+    const original = this.protocol._onPayload.bind(this.protocol);
+    this.protocol._onPayload = (payload) => {
+      if (this.#isOver) return undefined;
+      const type = payload[0];
+      if (type !== undefined && !this.#gates.every((gate) => gate(type, payload))) return undefined;
+      const next = original(payload);
+      // What was answered during a key exchange went to its queue and not through `_onWrite`.
+      if (this.isExchangingKeys) this.#sent(0);
+      return next;
+    };
+  }
+
+  /** As above, `_onWrite` is what each new cipher writes to. */
+  #watchOutput(): void {
+    const original = this.protocol._onWrite;
+    this.protocol._onWrite = (bytes) => {
+      original(bytes);
+      this.#sent(bytes.length);
+    };
+  }
+
+  #sent(bytes: number): void {
+    for (const listener of this.#sentListeners) listener(bytes);
+  }
+
+  /** Counts what waits for the end of a key exchange as it comes, since counting it over and over would take for ever. */
+  #countQueue(): void {
+    Object.defineProperty(this.protocol, '_queue', {
+      get: () => this.#keyExchangeQueue,
+      set: (queue: readonly Uint8Array[] | undefined) => {
+        this.#keyExchangeQueue = queue === undefined ? undefined : new CountingQueue();
+        for (const packet of queue ?? []) this.#keyExchangeQueue?.push(packet);
+      },
+    });
+  }
+}
+
+/** A client's connection to ssh2's server. */
+export class ServerWire extends Wire {
+  readonly #client: ClientParts & Ssh2Connection;
+  /** Sides of channels whose full window may be granted. */
+  readonly #opened = new WeakSet<object>();
+  readonly #firstWindow: number;
+
+  /**
+   * To be called at once in ssh2's `connection` event, before anything but the identification line was handled.
+   * @param firstWindow what a client may send over a session before somebody reads it, in bytes.
+   * @param words for the disconnects that ssh2 sends by itself, by their reason (RFC 4253 11.1).
+   */
+  constructor(client: Ssh2Connection, firstWindow: number, words: (reason: number) => string) {
+    super(client, words);
+    this.#client = client as ClientParts & Ssh2Connection;
+    this.#firstWindow = firstWindow;
+    this.#boundWindows();
+  }
+
+  override get isAuthenticated(): boolean {
+    return this.#client.authenticated;
+  }
+
+  /** Sessions that are open or being opened, with or without a command. */
+  get openSessions(): number {
+    return this.#client._chanMgr._count;
+  }
+
+  /** Whether the client has a session open under this number of its own. */
+  isOpenAtClient(number: number): boolean {
+    return this.#sessionsAtClient(number).length > 0;
+  }
+
   /** Has each log-in request go through `gate`, which lets ssh2 handle it by calling `proceed`, at once or later. */
   gateLogins(gate: (proceed: () => void) => void): void {
     this.intercept('USERAUTH_REQUEST', (proceed) => {
       gate(() => {
-        this.#attempt(proceed);
+        this.attempt(proceed);
       });
     });
   }
@@ -147,14 +271,14 @@ export class Wire {
    * with an RSA host key was given. The KEXINIT goes out right after the `connection` event.
    */
   offerHostKeyAlgorithms(allowed: readonly string[]): void {
-    const { lists, constructor } = this.#protocol._offer;
+    const { lists, constructor } = this.protocol._offer;
     const arrays = ({ cipher, mac, compress, lang }: typeof lists.cs): Direction => ({
       cipher: cipher.array,
       mac: mac.array,
       compress: compress.array,
       lang: lang.array,
     });
-    this.#protocol._offer = new (constructor as NewOffer)({
+    this.protocol._offer = new (constructor as NewOffer)({
       kex: lists.kex.array,
       serverHostKey: lists.serverHostKey.array.filter((name) => allowed.includes(name)),
       cs: arrays(lists.cs),
@@ -167,15 +291,15 @@ export class Wire {
    * (`ecdsa-sha2-nistp521rsa-sha2-512`), so that clients never use rsa-sha2-512, and it names SHA-1 and DSA.
    */
   advertiseSignatures(algorithms: readonly string[]): void {
-    const original = this.#protocol._onHandshakeComplete;
+    const original = this.protocol._onHandshakeComplete;
     let isFirst = true;
-    this.#protocol._onHandshakeComplete = (...args) => {
-      const kex = this.#protocol._kex;
+    this.protocol._onHandshakeComplete = (...args) => {
+      const kex = this.protocol._kex;
       const wanted = isFirst && kex?.remoteExtInfoEnabled === true;
       isFirst = false;
       if (kex !== undefined) kex.remoteExtInfoEnabled = false;
       // EXT_INFO must be the first message after NEWKEYS (RFC 8308 2.4), so it goes before `original` tells anybody.
-      if (wanted) this.#send(signatureAlgorithmsMessage(algorithms));
+      if (wanted) this.send(signatureAlgorithmsMessage(algorithms));
       original(...args);
     };
   }
@@ -187,7 +311,7 @@ export class Wire {
    */
   keepRightGuesses(): void {
     let isGuess = false;
-    Object.defineProperty(this.#protocol, '_skipNextInboundPacket', {
+    Object.defineProperty(this.protocol, '_skipNextInboundPacket', {
       // Read once for each message of a key exchange; the next one is no guess any more.
       get: () => {
         const isWrong = isGuess && !this.#isGuessRight();
@@ -202,31 +326,9 @@ export class Wire {
 
   /** Shows text to a user who has not logged in yet. */
   banner(text: string): void {
-    this.#attempt(() => {
-      this.#send(bannerMessage(text));
+    this.attempt(() => {
+      this.send(bannerMessage(text));
     });
-  }
-
-  /** Ends the connection with a reason and words. Nothing more is sent, and nothing listened to (RFC 4253 11.1). */
-  disconnect(reason: number, words: string): void {
-    if (this.#isOver) return;
-    this.#attempt(() => {
-      this.#sendNow(disconnectMessage(reason, words));
-    });
-    this.ignoreInput();
-    this.socket.end();
-  }
-
-  /**
-   * Nothing that comes from now on is looked at. To be called once ssh2 has told of an error: it would read on, and
-   * take a packet whose length it has just refused into a buffer of that length, of up to 2 GiB.
-   */
-  ignoreInput(): void {
-    this.#isOver = true;
-    this.#protocol._handlers = {};
-    // Read and dropped: bytes left unread would have the kernel reset the connection, and the last words with it.
-    this.socket.removeAllListeners('data');
-    this.socket.resume();
   }
 
   /** A session by our number of it; undefined when there is none. */
@@ -237,23 +339,23 @@ export class Wire {
 
   /** Refuses to open a channel (RFC 4254 5.1). @param channel the client's number of it. */
   refuseChannel(channel: number, reason: number, words: string): void {
-    this.#attempt(() => {
-      this.#protocol.channelOpenFail(channel, reason, words);
+    this.attempt(() => {
+      this.protocol.channelOpenFail(channel, reason, words);
     });
   }
 
   /** Answers a channel request with a no (RFC 4254 5.4). */
   failRequest(channel: number): void {
-    this.#attempt(() => {
-      this.#protocol.channelFailure(channel);
+    this.attempt(() => {
+      this.protocol.channelFailure(channel);
     });
   }
 
   /** Closes a session that never had a command, and forgets it. */
   closeSession(session: SessionState): void {
     this.#client._chanMgr.remove(session.incoming.id);
-    this.#attempt(() => {
-      this.#protocol.channelClose(session.outgoing.id);
+    this.attempt(() => {
+      this.protocol.channelClose(session.outgoing.id);
     });
   }
 
@@ -264,67 +366,21 @@ export class Wire {
     const bytes = FULL_WINDOW - incoming.window;
     if (bytes <= 0 || outgoing.state === 'closed') return;
     incoming.window += bytes;
-    this.#attempt(() => {
-      this.#protocol.channelWindowAdjust(outgoing.id, bytes);
+    this.attempt(() => {
+      this.protocol.channelWindowAdjust(outgoing.id, bytes);
     });
   }
 
   /** Sends the end of data, then the exit status or signal, then the close of a channel, in this order. */
   finish(channel: ServerChannel, exit: { readonly code: number } | { readonly signal: string }): void {
     const { outgoing } = channel as unknown as ChannelParts;
-    this.#attempt(() => {
+    this.attempt(() => {
       channel.eof();
       if (outgoing.state === 'eof') {
-        if ('code' in exit) this.#protocol.exitStatus(outgoing.id, exit.code);
-        else this.#send(exitSignalMessage(outgoing.id, exit.signal));
+        if ('code' in exit) this.protocol.exitStatus(outgoing.id, exit.code);
+        else this.send(exitSignalMessage(outgoing.id, exit.signal));
       }
       channel.close();
-    });
-  }
-
-  /** ssh2 ends what it can't go on with by a number alone, and can say nothing more afterwards. */
-  #giveWords(): void {
-    this.#protocol.disconnect = (reason) => {
-      this.#sendNow(disconnectMessage(reason, this.#words(reason)));
-      this.#isOver = true;
-    };
-  }
-
-  /** ssh2 hands `_onPayload` to each new decipher (lib/protocol/kex.js), so this sees everything after NEWKEYS. */
-  #watchMessages(): void {
-    const original = this.#protocol._onPayload.bind(this.#protocol);
-    this.#protocol._onPayload = (payload) => {
-      if (this.#isOver) return undefined;
-      const type = payload[0];
-      if (type !== undefined && !this.#gates.every((gate) => gate(type, payload))) return undefined;
-      const next = original(payload);
-      // What was answered during a key exchange went to its queue and not through `_onWrite`.
-      if (this.isExchangingKeys) this.#sent(0);
-      return next;
-    };
-  }
-
-  /** As above, `_onWrite` is what each new cipher writes to. */
-  #watchOutput(): void {
-    const original = this.#protocol._onWrite;
-    this.#protocol._onWrite = (bytes) => {
-      original(bytes);
-      this.#sent(bytes.length);
-    };
-  }
-
-  #sent(bytes: number): void {
-    for (const listener of this.#sentListeners) listener(bytes);
-  }
-
-  /** Counts what waits for the end of a key exchange as it comes, since counting it over and over would take for ever. */
-  #countQueue(): void {
-    Object.defineProperty(this.#protocol, '_queue', {
-      get: () => this.#keyExchangeQueue,
-      set: (queue: readonly Uint8Array[] | undefined) => {
-        this.#keyExchangeQueue = queue === undefined ? undefined : new CountingQueue();
-        for (const packet of queue ?? []) this.#keyExchangeQueue?.push(packet);
-      },
     });
   }
 
@@ -333,7 +389,7 @@ export class Wire {
    * that waits for something. This grants little, until `openWindow`.
    */
   #boundWindows(): void {
-    const protocol = this.#protocol;
+    const protocol = this.protocol;
     const confirm = protocol.channelOpenConfirm.bind(protocol);
     protocol.channelOpenConfirm = (remote, local, window, packetSize) => {
       const session = this.#client._chanMgr.get(local);
@@ -361,40 +417,29 @@ export class Wire {
 
   /** Only what both sides like best is guessed right (RFC 4253 7). */
   #isGuessRight(): boolean {
-    const { _kex: exchange, _offer: offer } = this.#protocol;
+    const { _kex: exchange, _offer: offer } = this.protocol;
     if (exchange === undefined) return false;
     const { kex, hostKey } = preferredOf(exchange._remoteKexinit);
     return kex === offer.lists.kex.array[0] && hostKey === offer.lists.serverHostKey.array[0];
   }
+}
 
-  /** As ssh2 sends its own messages: behind a running key exchange, if there is one. */
-  #send(payload: Buffer): void {
-    if (!this.isExchangingKeys) {
-      this.#sendNow(payload);
-      return;
-    }
-    const { write } = this.#protocol._packetRW;
-    const packet = write.alloc(payload.length);
-    packet.set(payload, write.allocStart);
-    this.#protocol._queue ??= [];
-    this.#protocol._queue.push(write.finalize(packet));
+/** Our connection to somebody else's SSH server, which is no more to be trusted than a client of ours. */
+export class ClientWire extends Wire {
+  /** To be called at once after ssh2's client was told to connect. */
+  constructor(client: ssh2.Client, words: (reason: number) => string) {
+    super(client, words);
   }
 
-  #sendNow(payload: Buffer): void {
-    const { write } = this.#protocol._packetRW;
-    const packet = write.alloc(payload.length, true);
-    packet.set(payload, write.allocStartKEX);
-    this.#protocol._cipher.encrypt(write.finalize(packet, true));
+  override get isAuthenticated(): boolean {
+    return this.protocol._authenticated;
   }
 
-  /** ssh2's protocol throws on every call once its connection is gone; there is nobody left to tell. */
-  #attempt(action: () => void): void {
-    if (this.#isOver || this.socket.destroyed || !this.socket.writable) return;
-    try {
-      action();
-    } catch {
-      this.socket.destroy();
-    }
+  /** Sends a message of the connection protocol (RFC 4254), which ssh2's own channels have no part in then. */
+  post(payload: Buffer): void {
+    this.attempt(() => {
+      this.send(payload);
+    });
   }
 }
 
@@ -494,11 +539,15 @@ export function socketOf(client: Ssh2Connection): Socket {
  * Hands an accepted socket to ssh2's server.
  * @param before has what comes from the client first, and lets ssh2 see of it what it hands on, at once or later.
  */
-export function injectSocket(
-  server: ssh2.Server,
-  socket: Socket,
-  before: (bytes: Buffer, handOn: (bytes: Buffer) => void) => void,
-): void {
+export function injectSocket(server: ssh2.Server, socket: Socket, before: InputFilter): void {
+  filterInput(socket, before);
+  (server as unknown as { injectSocket(socket: Socket): void }).injectSocket(socket);
+}
+
+export type InputFilter = (bytes: Buffer, handOn: (bytes: Buffer) => void) => void;
+
+/** Puts `before` between a socket and ssh2, which reads by one listener that it puts on when its cryptography is ready. */
+export function filterInput(socket: Socket, before: InputFilter): void {
   type On = (event: string, listener: (bytes: Buffer) => void) => Socket;
   const on = socket.on.bind(socket) as On;
   const filtered =
@@ -506,8 +555,6 @@ export function injectSocket(
     (bytes: Buffer): void => {
       before(bytes, read);
     };
-  // ssh2 reads by this one listener, which it puts on when its cryptography is ready.
   const filtering: On = (event, listener) => on(event, event === 'data' ? filtered(listener) : listener);
   Object.assign(socket, { on: filtering });
-  (server as unknown as { injectSocket(socket: Socket): void }).injectSocket(socket);
 }

@@ -1,4 +1,4 @@
-/** Messages that ssh2 does not build, or builds wrongly, as payloads (RFC 4250 4.1.2 numbers them). */
+/** Messages that ssh2 does not build, or builds wrongly, as payloads, and what they are made of (RFC 4250 4.1.2, RFC 4251 5). */
 
 export const MESSAGE = {
   DISCONNECT: 1,
@@ -6,12 +6,28 @@ export const MESSAGE = {
   UNIMPLEMENTED: 3,
   DEBUG: 4,
   SERVICE_REQUEST: 5,
+  SERVICE_ACCEPT: 6,
   EXT_INFO: 7,
   KEXINIT: 20,
   USERAUTH_REQUEST: 50,
+  USERAUTH_FAILURE: 51,
+  USERAUTH_SUCCESS: 52,
   USERAUTH_BANNER: 53,
+  USERAUTH_PK_OK: 60,
   GLOBAL_REQUEST: 80,
+  REQUEST_SUCCESS: 81,
+  REQUEST_FAILURE: 82,
+  CHANNEL_OPEN: 90,
+  CHANNEL_OPEN_CONFIRMATION: 91,
+  CHANNEL_OPEN_FAILURE: 92,
+  CHANNEL_WINDOW_ADJUST: 93,
+  CHANNEL_DATA: 94,
+  CHANNEL_EXTENDED_DATA: 95,
+  CHANNEL_EOF: 96,
+  CHANNEL_CLOSE: 97,
   CHANNEL_REQUEST: 98,
+  CHANNEL_SUCCESS: 99,
+  CHANNEL_FAILURE: 100,
 } as const;
 
 /** Disconnect reasons of RFC 4253 11.1 that are used. */
@@ -25,7 +41,7 @@ export const DISCONNECT = {
 } as const;
 
 /** Reasons not to open a channel (RFC 4254 5.1) that are used. */
-export const OPEN_FAILURE = { RESOURCE_SHORTAGE: 4 } as const;
+export const OPEN_FAILURE = { ADMINISTRATIVELY_PROHIBITED: 1, RESOURCE_SHORTAGE: 4 } as const;
 
 /** Signals of RFC 4254 6.10; names beyond them carry a domain, as OpenSSH does. */
 const RFC_SIGNALS: readonly string[] = [
@@ -62,8 +78,8 @@ export function signatureAlgorithmsMessage(algorithms: readonly string[]): Buffe
 /** RFC 4254 6.10 */
 export function exitSignalMessage(channel: number, signal: string): Buffer {
   const name = RFC_SIGNALS.includes(signal) ? signal : `${signal}@openssh.com`;
-  const wantReply = Buffer.from([0]);
-  const coreDumped = Buffer.from([0]);
+  const wantReply = boolean(false);
+  const coreDumped = boolean(false);
   const [words, language] = [string(''), string('')];
   const head = [uint32(channel), string('exit-signal'), wantReply];
   return message(MESSAGE.CHANNEL_REQUEST, ...head, string(name), coreDumped, words, language);
@@ -77,17 +93,21 @@ export function plainPacket(payload: Buffer): Buffer {
   return Buffer.concat([uint32(1 + payload.length + padding), Buffer.from([padding]), payload, Buffer.alloc(padding)]);
 }
 
-function message(type: number, ...parts: Buffer[]): Buffer {
+export function message(type: number, ...parts: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([type]), ...parts]);
 }
 
-function uint32(value: number): Buffer {
+export function uint32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes;
 }
 
-function string(text: string): Buffer {
-  const bytes = Buffer.from(text, 'utf8');
+export function boolean(value: boolean): Buffer {
+  return Buffer.from([value ? 1 : 0]);
+}
+
+export function string(content: string | Buffer): Buffer {
+  const bytes = Buffer.from(content);
   return Buffer.concat([uint32(bytes.length), bytes]);
 }

@@ -1,7 +1,7 @@
 /** What ssh2 gets wrong for honest clients, put right. */
-import type { Wire } from './internals.js';
+import type { ServerWire } from './internals.js';
 
-export function repair(wire: Wire): void {
+export function repair(wire: ServerWire): void {
   wire.keepRightGuesses();
   keepEarlyWindow(wire);
   answerLateRequests(wire);
@@ -9,7 +9,7 @@ export function repair(wire: Wire): void {
 }
 
 /** ssh2 forgets the window that a client grants between opening a session and its command. */
-function keepEarlyWindow(wire: Wire): void {
+function keepEarlyWindow(wire: ServerWire): void {
   wire.intercept('CHANNEL_WINDOW_ADJUST', (proceed, channel, bytes) => {
     const session = wire.session(channel);
     if (session?.isRunning === false) session.outgoing.window += bytes;
@@ -21,7 +21,7 @@ function keepEarlyWindow(wire: Wire): void {
  * Once a command runs, or its input has ended, ssh2 leaves requests to its channel without the reply they ask for,
  * which RFC 4254 5.4 owes: a client that sends its keepalives that way takes this server for dead.
  */
-function answerLateRequests(wire: Wire): void {
+function answerLateRequests(wire: ServerWire): void {
   wire.intercept('CHANNEL_REQUEST', (proceed, channel, type, wantReply, data) => {
     const session = wire.session(channel);
     const isLate = session !== undefined && (session.isRunning || session.isEnding);
@@ -31,7 +31,7 @@ function answerLateRequests(wire: Wire): void {
 }
 
 /** ssh2 neither answers the close of a session that never had a command nor forgets the session. */
-function closeUnusedSessions(wire: Wire): void {
+function closeUnusedSessions(wire: ServerWire): void {
   wire.intercept('CHANNEL_CLOSE', (proceed, channel) => {
     const session = wire.session(channel);
     proceed(channel);

@@ -3,7 +3,7 @@ import { isClientSignal } from '../../domain/dyno.js';
 import { parseGitProtocol } from '../../domain/git-request.js';
 import type { Ask } from '../../ports/git-gateway.js';
 import { SshChannel } from './channel.js';
-import { hasCommand, type Wire } from './internals.js';
+import { hasCommand, type ServerWire } from './internals.js';
 import type { Outflow } from './outflow.js';
 
 /** A client sends one or two; more is a client that wants something else. */
@@ -16,7 +16,7 @@ const MAX_ENVIRONMENT_REQUESTS = 16;
  */
 export function listenToSession(
   session: Ssh2Session,
-  wire: Wire,
+  wire: ServerWire,
   outflow: Outflow,
   connectionGone: AbortSignal,
   serve: (ask: Ask, channel: SshChannel) => void,

@@ -8,6 +8,7 @@ export interface Protocol {
   _kexinit: unknown;
   _queue: Uint8Array[] | undefined;
   _kex: { remoteExtInfoEnabled?: boolean; readonly _remoteKexinit: Buffer } | undefined;
+  readonly _authenticated: boolean;
   _skipNextInboundPacket: boolean;
   _offer: Offer;
   _cipher: { encrypt(packet: Buffer): void };
@@ -78,9 +79,12 @@ export interface ChannelParts {
   _chunkcbErr: unknown;
 }
 
-export interface ClientParts {
+export interface ConnectionParts {
   readonly _protocol: Protocol;
   readonly _sock: Socket;
+}
+
+export interface ClientParts extends ConnectionParts {
   readonly authenticated: boolean;
   readonly _chanMgr: {
     readonly _channels: Readonly<Record<number, SessionParts | true>>;

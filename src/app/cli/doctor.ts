@@ -13,6 +13,7 @@ import { dataFolderMode } from '../data-folder.js';
 import { chooseSandboxFor } from '../platforms/dynos-here.js';
 import { openPlatform } from '../platforms/embedded.js';
 import { listenProblem } from '../listen-problem.js';
+import { examinePlatform } from './doctor-platform.js';
 import { json, terminal } from './output.js';
 import type { Configure } from './context.js';
 
@@ -42,7 +43,8 @@ const MARK = { ok: 'ok     ', warning: 'warning', problem: 'PROBLEM' } as const;
 async function examine(config: Config): Promise<readonly Finding[]> {
   const dataFolder = check('data folder', () => examineDataFolder(config));
   const canRead = (await dataFolder).state === 'ok' && existsSync(config.dataFolder);
-  return Promise.all([
+  const isEmbedded = config.platform.kind === 'embedded';
+  const findings = await Promise.all([
     check('configuration', () => 'every setting is understood'),
     check('node', examineNode),
     check('ssh2', () => {
@@ -53,11 +55,12 @@ async function examine(config: Config): Promise<readonly Finding[]> {
     checkBinding(),
     dataFolder,
     check('host keys', () => examineHostKeys(config)),
-    ...(canRead ? [check('database', () => examineDatabase(config))] : []),
-    checkSandbox(config),
+    ...(isEmbedded && canRead ? [check('database', () => examineDatabase(config))] : []),
+    ...(isEmbedded ? [checkSandbox(config)] : []),
     ...(config.adapters.length > 0 ? [check('adapters', () => examineAdapters(config))] : []),
     check('port', () => examinePort(config)),
   ]);
+  return [...findings, ...(await examinePlatform(config))];
 }
 
 async function check(name: string, examination: () => string | Promise<string>): Promise<Finding> {

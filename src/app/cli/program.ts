@@ -6,6 +6,7 @@ import { openPlatform } from '../platforms/embedded.js';
 import { addAppCommands } from './apps.js';
 import type { Configure, WithPlatform } from './context.js';
 import { addDoctorCommand } from './doctor.js';
+import { addDynoKeyCommand } from './dyno-key.js';
 import { addHostKeyCommand } from './host-keys.js';
 import { printableLines, terminal } from './output.js';
 import { addServeCommand } from './serve.js';
@@ -49,6 +50,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   addUserCommands(program, withPlatform);
   addAppCommands(program, configure, withPlatform);
   addHostKeyCommand(program, configure);
+  addDynoKeyCommand(program, configure);
   addDoctorCommand(program, configure, (problems) => {
     status = problems === 0 ? 0 : EXIT_PROBLEM;
   });

@@ -7,10 +7,9 @@ import { OpenrukoAuthenticator } from '../../adapters/openruko/openruko-authenti
 import { OpenrukoProvisioner } from '../../adapters/openruko/openruko-provisioner.js';
 import { DEFAULT_RENDEZVOUS_LIMITS, RendezvousTransport } from '../../adapters/openruko/rendezvous-transport.js';
 import { WatchingSessionRegistry } from '../../adapters/remote/watching-session-registry.js';
-import { SystemClock } from '../../adapters/system/clock.js';
 import type { Config } from '../config.js';
 import { makeDataFolder } from '../data-folder.js';
-import { platformWarnings, type OpenrukoConfig } from '../platform-settings.js';
+import { platformWarnings, type OpenrukoConfig } from '../platform-config.js';
 import type { Platform } from './platform.js';
 
 /** An Openruko installation: its API server, and the dyno hosts that one names. Pushes take turns by a lock here. */
@@ -47,5 +46,5 @@ export function openruko(config: Config, platform: OpenrukoConfig): Platform {
 
 export function openApi({ api }: OpenrukoConfig): ApiClient {
   const { provisionMs, ...rest } = api;
-  return new ApiClient({ ...DEFAULT_API_LIMITS, ...rest, gitActionMs: provisionMs }, new SystemClock());
+  return new ApiClient({ ...DEFAULT_API_LIMITS, ...rest, gitActionMs: provisionMs });
 }

@@ -3,7 +3,6 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { expect } from '@jest/globals';
 import { ApiClient } from '../../../src/adapters/openruko/api-client.js';
 import type { TlsTrust } from '../../../src/adapters/remote/tls.js';
-import { SystemClock } from '../../../src/adapters/system/clock.js';
 import { ApiServer } from '../../support/openruko/api-server.js';
 import { Authority } from '../../support/openruko/certificates.js';
 import { needs } from '../../support/programs.js';
@@ -30,10 +29,7 @@ describe('who the API server is', () => {
     const { ca, ...rest } = { ...ground.trust, ...trust };
     const whole = { ...rest, ...(ca === undefined || ca === '' ? {} : { ca }) };
     const pin = whole.pinnedSha256 === 'its own' ? { pinnedSha256: given.sha256 } : {};
-    const client = new ApiClient(
-      settingsFor(server.port, { ...LIMITS, trust: { ...whole, ...pin } }),
-      new SystemClock(),
-    );
+    const client = new ApiClient(settingsFor(server.port, { ...LIMITS, trust: { ...whole, ...pin } }));
     try {
       const outcome = await outcomeOf(client, 'lookup');
       if (outcome !== 'yes') expect(server.calls).toEqual([]);
@@ -74,7 +70,7 @@ describe('who the API server is', () => {
     const { port: gonePort } = gone;
     await gone.stop();
     const outcome = async (port: number) => {
-      const client = new ApiClient(settingsFor(port, { connectMs: 200, callMs: 5_000 }), new SystemClock());
+      const client = new ApiClient(settingsFor(port, { connectMs: 200, callMs: 5_000 }));
       try {
         return await outcomeOf(client, 'lookup');
       } finally {

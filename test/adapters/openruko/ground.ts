@@ -1,7 +1,6 @@
 /** Servers and settings that the tests of the Openruko adapters stand on. */
 import { ApiClient, DEFAULT_API_LIMITS, type ApiSettings } from '../../../src/adapters/openruko/api-client.js';
 import type { TlsTrust } from '../../../src/adapters/remote/tls.js';
-import { SystemClock } from '../../../src/adapters/system/clock.js';
 import { ApiServer, SERVICE_KEY, type ApiServerOptions } from '../../support/openruko/api-server.js';
 import { Authority, type Identity } from '../../support/openruko/certificates.js';
 
@@ -46,7 +45,7 @@ export async function openHouse(
   more: Partial<ApiSettings> = {},
 ): Promise<House> {
   const server = await ApiServer.start({ identity: openGround().identity, ...options });
-  const client = new ApiClient(settingsFor(server.port, more), new SystemClock());
+  const client = new ApiClient(settingsFor(server.port, more));
   return {
     server,
     client,

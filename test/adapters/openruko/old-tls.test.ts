@@ -8,7 +8,6 @@ import { expect } from '@jest/globals';
 import { ApiClient } from '../../../src/adapters/openruko/api-client.js';
 import { RendezvousTransport } from '../../../src/adapters/openruko/rendezvous-transport.js';
 import type { TlsTrust } from '../../../src/adapters/remote/tls.js';
-import { SystemClock } from '../../../src/adapters/system/clock.js';
 import { isFault } from '../../../src/domain/fault.js';
 import { never, within } from '../../../src/contracts/contract.js';
 import { ApiServer, SERVICE_KEY } from '../../support/openruko/api-server.js';
@@ -51,7 +50,6 @@ async function asked(spoken: Spoken, trust: TlsTrust): Promise<string> {
   populate(server);
   const client = new ApiClient(
     settingsFor(server.port, { ...LIMITS, host: 'localhost', trust, breaker: { failures: 9, restMs: 1 } }),
-    new SystemClock(),
   );
   try {
     return await outcomeOf(client, 'lookup');

@@ -55,7 +55,7 @@ needs('openssl').describe('the rendezvous transport keeps the contract', () => {
     transportContract(async () => {
       const { identity, trust } = openGround();
       const host = await DynoHost.start({ identity });
-      const settings = { port: host.port, serviceKey: SERVICE_KEY, trust, connectMs: 5_000, firstWordMs: 10_000 };
+      const settings = { port: host.port, serviceKey: SERVICE_KEY, trust, connectMs: 20_000, firstWordMs: 10_000 };
       const link = { kind: 'rendezvous', host: '127.0.0.1', service: 'git-upload-pack' } as const;
       return {
         transport: greeted(new RendezvousTransport(settings)),

@@ -8,7 +8,8 @@ import {
   MemorySessionRegistry,
   MemoryThrottle,
 } from '../../../src/adapters/memory/index.js';
-import { loadOrCreateHostKeys, readablePrivateKey, type HostKey } from '../../../src/adapters/ssh2/host-keys.js';
+import { loadOrCreateHostKeys, type HostKey } from '../../../src/adapters/ssh2/host-keys.js';
+import { readablePrivateKey } from '../../../src/adapters/ssh2/key-file.js';
 import { readKeyBlob } from '../../../src/adapters/ssh2/public-keys.js';
 import { SshServer, type SshServerOptions } from '../../../src/adapters/ssh2/server.js';
 import { SystemClock } from '../../../src/adapters/system/clock.js';

@@ -38,6 +38,7 @@ describe('the ssh2 that is installed', () => {
     ['lib/protocol/kex.js', 'this._protocol._onPayload', 'this._protocol.onPayload'],
     ['lib/protocol/handlers.misc.js', '_handlers.CHANNEL_OPEN', '_handlers.OPEN'],
     ['lib/server.js', "socket.on('data'", "socket.once('data'"],
+    ['lib/client.js', "sock.on('data'", "sock.once('data'"],
     ['lib/Channel.js', '_chunkcb', '_callback'],
     ['lib/utils.js', 'this._count', 'this._number'],
   ])('is refused when %s says %s otherwise', (source, name, other) => {

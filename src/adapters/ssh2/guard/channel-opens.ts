@@ -1,5 +1,5 @@
 import { channelRefusedLine, type ChannelRefused } from '../../../domain/words/turned-away.js';
-import type { Wire } from '../internals.js';
+import type { ServerWire } from '../internals.js';
 import { OPEN_FAILURE } from '../messages.js';
 
 /**
@@ -12,7 +12,7 @@ const SMALLEST_PACKET_BYTES = 256;
 const LARGEST_PACKET_BYTES = 32 * 1024;
 
 /** Opens sessions as far as their number and their packet size allow; whoever gets none is told why. */
-export function guardChannelOpens(wire: Wire, sessionsPerConnection: number): void {
+export function guardChannelOpens(wire: ServerWire, sessionsPerConnection: number): void {
   wire.intercept('CHANNEL_OPEN', (proceed, info) => {
     const refuse = (reason: ChannelRefused, limit: number) => {
       wire.refuseChannel(info.sender, OPEN_FAILURE.RESOURCE_SHORTAGE, channelRefusedLine(reason, limit));

@@ -1,11 +1,11 @@
-import type { Wire } from '../internals.js';
+import type { ServerWire } from '../internals.js';
 import type { TurnAway } from './turn-away.js';
 
 /**
  * Holds clients to the window that was granted them (RFC 4254 5.2). ssh2 refuses data only at a window of exactly 0,
  * and keeps all that comes past it.
  */
-export function guardInputWindow(wire: Wire, turnAway: TurnAway): void {
+export function guardInputWindow(wire: ServerWire, turnAway: TurnAway): void {
   const mayTake = (channel: number, bytes: number): boolean => {
     const session = wire.session(channel);
     // Of a channel that is gone, or was never there: ssh2 drops it.

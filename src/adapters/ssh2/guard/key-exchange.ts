@@ -16,7 +16,7 @@ const MINUTE_MS = 60_000;
 export function guardKeyExchange(
   wire: Wire,
   limits: Pick<AdmissionLimits, 'keyExchangeMs' | 'rekeyBytes' | 'rekeyMs' | 'rekeysPerMinute'>,
-  clock: Clock,
+  clock: Pick<Clock, 'now'>,
   turnAway: TurnAway,
 ): void {
   const allowance = new Allowance(limits.rekeysPerMinute, clock);
@@ -73,11 +73,11 @@ export function guardKeyExchange(
 /** So many a minute, all at once or one by one. */
 class Allowance {
   readonly #perMinute: number;
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'now'>;
   #left: number;
   #since: number;
 
-  constructor(perMinute: number, clock: Clock) {
+  constructor(perMinute: number, clock: Pick<Clock, 'now'>) {
     this.#perMinute = perMinute;
     this.#clock = clock;
     this.#left = perMinute;

@@ -1,0 +1,70 @@
+/** What a platform may answer, read strictly: a word that is misspelt must not open more than was meant. */
+import { z } from 'zod';
+import { isAppName } from '../../domain/app-name.js';
+import type { AppAccess } from '../../domain/grant.js';
+import { isUserName, type User } from '../../domain/user.js';
+import { printable } from '../../domain/words/printable.js';
+import type { Answer } from '../remote/http-caller.js';
+import { Trouble } from '../remote/trouble.js';
+
+/** A message names so much of what is wrong. */
+const LONGEST_COMPLAINT = 300;
+
+export const access = z.enum(['read', 'write']);
+export const appName = z.string().refine((name) => isAppName(name, 'with-owner'), 'is no name of an app');
+
+const userBody = z.strictObject({
+  user: z.string().refine(isUserName, 'is no name of a user').nullable(),
+  binding: z.strictObject({ apps: z.array(appName).optional(), access: access.optional() }).optional(),
+});
+
+const appsBody = z.strictObject({ apps: z.array(z.strictObject({ app: appName, access })).nullable() });
+
+const errorBody = z.object({ error: z.string() });
+
+/** The user who holds a key; `unknown` when the platform says that nobody does. */
+export function userOf(answer: Answer): User | 'unknown' {
+  const { user, binding } = bodyOf(userBody, answer);
+  if (user === null) return 'unknown';
+  if (binding === undefined) return { name: user };
+  const { apps, access } = binding;
+  return {
+    name: user,
+    binding: { ...(apps === undefined ? {} : { apps }), ...(access === undefined ? {} : { access }) },
+  };
+}
+
+/** The apps of a user, by name; undefined where the platform can't list them. */
+export function appsOf(answer: Answer): readonly AppAccess[] | undefined {
+  return bodyOf(appsBody, answer).apps?.sort((a, b) => (a.app < b.app ? -1 : 1));
+}
+
+/** The text of `{"error":"…"}`. */
+export function errorOf({ text }: Answer): string | undefined {
+  return errorBody.safeParse(jsonOf(text)).data?.error;
+}
+
+/** @throws Trouble that says where the answer leaves the contract, and quotes no value. */
+export function bodyOf<T>(schema: z.ZodType<T>, { text }: Answer): T {
+  const json = jsonOf(text);
+  if (json === undefined) throw Trouble.wrong('its answer is no JSON');
+  const read = schema.safeParse(json);
+  if (read.success) return read.data;
+  const complaints = read.error.issues.map(({ path, message }) => `${placeOf(path)}: ${message}`);
+  const told = printable(complaints.join('; '), LONGEST_COMPLAINT);
+  throw Trouble.wrong(`its answer is not in the contract (docs/platform-api.yaml): ${told}`);
+}
+
+/** `grant.environment[1].name` */
+function placeOf(path: readonly PropertyKey[]): string {
+  const place = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
+  return place === '' ? 'the whole' : place.replace(/^\./, '');
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,29 @@
+import type { GitRequest } from '../../domain/git-request.js';
+import type { AppAccess, Grant } from '../../domain/grant.js';
+import { listWithinBinding } from '../../domain/key-binding.js';
+import type { Refusal } from '../../domain/refusal.js';
+import type { Caller } from '../../domain/session.js';
+import type { AccessControl } from '../../ports/access-control.js';
+import { inStage } from '../remote/in-stage.js';
+import type { PlatformClient } from './platform-client.js';
+import { WHOSE } from './whose.js';
+
+/** The platform sees user, key and app in each question, and decides anew. */
+export class HttpAccessControl implements AccessControl {
+  readonly #client: PlatformClient;
+
+  constructor(client: PlatformClient) {
+    this.#client = client;
+  }
+
+  authorize(caller: Caller, request: GitRequest, signal: AbortSignal): Promise<Grant | Refusal> {
+    return inStage('authorize', WHOSE, signal, () => this.#client.authorize(caller, request, signal));
+  }
+
+  list(caller: Caller, signal: AbortSignal): Promise<readonly AppAccess[] | undefined> {
+    return inStage('authorize', WHOSE, signal, async () => {
+      const apps = await this.#client.listApps(caller, signal);
+      return apps === undefined ? undefined : listWithinBinding(caller.user, apps);
+    });
+  }
+}

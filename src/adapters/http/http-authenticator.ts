@@ -1,0 +1,22 @@
+import type { PublicKey } from '../../domain/public-key.js';
+import type { Refusal } from '../../domain/refusal.js';
+import type { User } from '../../domain/user.js';
+import type { Authenticator } from '../../ports/authenticator.js';
+import { inStage } from '../remote/in-stage.js';
+import type { PlatformClient } from './platform-client.js';
+import { WHOSE } from './whose.js';
+
+export class HttpAuthenticator implements Authenticator {
+  readonly #client: PlatformClient;
+
+  constructor(client: PlatformClient) {
+    this.#client = client;
+  }
+
+  identify(key: PublicKey, address: string, signal: AbortSignal): Promise<User | Refusal> {
+    return inStage('identify', WHOSE, signal, async () => {
+      const user = await this.#client.findUser(key, address, signal);
+      return user === 'unknown' ? { kind: 'unknown-key' } : user;
+    });
+  }
+}

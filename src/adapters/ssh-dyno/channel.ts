@@ -1,0 +1,244 @@
+import type { SignalName } from '../../domain/dyno.js';
+import { Fault } from '../../domain/fault.js';
+import type { ClientWire } from '../ssh2/internals.js';
+import { MESSAGE, string } from '../ssh2/messages.js';
+import type { Outflow } from '../ssh2/outflow.js';
+import { quoted } from '../remote/trouble.js';
+import type { Breach } from './breach.js';
+import * as messages from './channel-messages.js';
+import { Ending } from './ending.js';
+import { exitSignal, exitStatus } from './exit-report.js';
+import { DynoInput } from './input.js';
+import { DynoOutput } from './output.js';
+import { PayloadReader } from './payload.js';
+import { InputWindow, WINDOW_BYTES } from './window.js';
+
+/** Smaller ones are an attack: every byte would become a packet, and at 0 none ever gets anywhere. */
+const SMALLEST_PACKET_BYTES = 256;
+
+/** RFC 4254 5.2 */
+const STANDARD_ERROR = 1;
+
+/** Theirs, as they confirmed it. */
+interface Peer {
+  readonly channel: number;
+  readonly windowBytes: number;
+  readonly packetBytes: number;
+}
+
+/**
+ * The connection protocol (RFC 4254) with one session on it, in the client's role.
+ *
+ * ssh2's own channel is not used: it trusts the dyno with packet sizes and windows, keeps what comes without bound and
+ * sends a piece twice after a stall.
+ */
+export class DynoChannel {
+  readonly stdout: DynoOutput;
+  readonly stderr: DynoOutput;
+  readonly ending = new Ending();
+  readonly #wire: ClientWire;
+  readonly #breach: (breach: Breach) => void;
+  readonly #window: InputWindow;
+  readonly #replies: ((isGranted: boolean) => void)[] = [];
+  #opening: { opened(peer: Peer): void; refused(fault: Fault): void } | undefined;
+  #peer: Peer | undefined;
+  #stdin: DynoInput | undefined;
+  #hasEnded = false;
+  #isClosed = false;
+  #isDiscarding = false;
+
+  /** @param breach ends the connection of a dyno that does not keep to the protocol. */
+  constructor(wire: ClientWire, breach: (breach: Breach) => void) {
+    this.#wire = wire;
+    this.#breach = breach;
+    this.#window = new InputWindow((bytes) => {
+      this.#send((theirs) => messages.windowAdjust(theirs, bytes));
+    });
+    const taken = (bytes: number) => {
+      this.#window.taken(bytes);
+    };
+    this.stdout = new DynoOutput(taken);
+    this.stderr = new DynoOutput(taken);
+  }
+
+  /** @throws Fault (stage `connect`) when the dyno opens no session. Never settles when the connection is lost. */
+  async open(outflow: Outflow): Promise<DynoInput> {
+    const peer = await new Promise<Peer>((opened, refused) => {
+      this.#opening = { opened, refused };
+      this.#wire.post(messages.openSession(WINDOW_BYTES));
+    });
+    const way = {
+      ...peer,
+      send: (bytes: Buffer) => {
+        this.#send((theirs) => messages.channelData(theirs, bytes));
+      },
+      end: () => {
+        this.#send(messages.channelEnd);
+      },
+    };
+    this.#stdin = new DynoInput(way, outflow);
+    return this.#stdin;
+  }
+
+  /** Whether the dyno grants a request (RFC 4254 5.4). */
+  request(type: string, ...data: readonly Buffer[]): Promise<boolean> {
+    if (this.#isClosed) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#replies.push(resolve);
+      this.#send((theirs) => messages.channelRequest(theirs, type, true, ...data));
+    });
+  }
+
+  /** RFC 4254 6.9: there is no reply to it. */
+  signal(name: SignalName): void {
+    if (!this.ending.isTold) this.#send((theirs) => messages.channelRequest(theirs, 'signal', false, string(name)));
+  }
+
+  /** Output that nobody reads no longer keeps the command from ending. */
+  discard(): void {
+    this.#isDiscarding = true;
+    this.#window.openWide();
+  }
+
+  /** Closes our side, and wants to hear no more. */
+  close(): void {
+    this.#send(messages.channelClose);
+    this.#isClosed = true;
+  }
+
+  /** Nothing more comes. */
+  lose(fault: Fault): void {
+    this.#isClosed = this.#hasEnded = true;
+    this.#endStreams();
+    this.#stdin?.destroy();
+    for (const reply of this.#replies.splice(0)) reply(false);
+    this.ending.lose(fault);
+  }
+
+  /** Takes a message of the connection protocol. @throws RangeError for one that is cut short. */
+  receive(type: number, payload: Buffer): void {
+    const fields = new PayloadReader(payload);
+    if (type === MESSAGE.GLOBAL_REQUEST) this.#refuseGlobally(fields);
+    else if (type === MESSAGE.CHANNEL_OPEN) this.#refuseChannel(fields);
+    else if (type !== MESSAGE.REQUEST_SUCCESS && type !== MESSAGE.REQUEST_FAILURE) this.#receiveOwn(type, fields);
+  }
+
+  /** What is for our own channel. */
+  #receiveOwn(type: number, fields: PayloadReader): void {
+    if (fields.uint32() !== messages.OUR_CHANNEL) {
+      this.#breach('message-out-of-place');
+      return;
+    }
+    if (type === MESSAGE.CHANNEL_OPEN_CONFIRMATION || type === MESSAGE.CHANNEL_OPEN_FAILURE) {
+      this.#answerOpening(type, fields);
+      return;
+    }
+    if (this.#peer === undefined) this.#breach('message-out-of-place');
+    else if (!this.#isClosed) this.#receiveOpen(type, fields);
+  }
+
+  #answerOpening(type: number, fields: PayloadReader): void {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    if (opening === undefined) {
+      this.#breach('message-out-of-place');
+      return;
+    }
+    if (type === MESSAGE.CHANNEL_OPEN_FAILURE) {
+      fields.uint32();
+      const words = `the dyno opens no session: ${quoted(fields.text(), [])}`;
+      opening.refused(new Fault('GM_DYNO_START', 'connect', words));
+      return;
+    }
+    const [channel, windowBytes, largest] = [fields.uint32(), fields.uint32(), fields.uint32()];
+    if (largest < SMALLEST_PACKET_BYTES) {
+      this.#breach('tiny-packets');
+      return;
+    }
+    this.#peer = { channel, windowBytes, packetBytes: Math.min(largest, messages.PACKET_BYTES) };
+    opening.opened(this.#peer);
+  }
+
+  #receiveOpen(type: number, fields: PayloadReader): void {
+    switch (type) {
+      case MESSAGE.CHANNEL_WINDOW_ADJUST:
+        this.#stdin?.widen(fields.uint32());
+        break;
+      case MESSAGE.CHANNEL_DATA:
+        this.#take(fields.string(), this.stdout);
+        break;
+      case MESSAGE.CHANNEL_EXTENDED_DATA: {
+        // Of any other type it is nothing we know: counted, and dropped.
+        const output = fields.uint32() === STANDARD_ERROR ? this.stderr : undefined;
+        this.#take(fields.string(), output);
+        break;
+      }
+      case MESSAGE.CHANNEL_EOF:
+        this.#over();
+        break;
+      case MESSAGE.CHANNEL_CLOSE:
+        this.#over();
+        this.close();
+        this.lose(
+          new Fault('GM_DYNO_LOST', 'run', 'the dyno closed the session without telling how the command ended'),
+        );
+        break;
+      case MESSAGE.CHANNEL_REQUEST:
+        this.#hear(fields);
+        break;
+      default:
+        this.#reply(type === MESSAGE.CHANNEL_SUCCESS);
+    }
+  }
+
+  #take(bytes: Buffer, output: DynoOutput | undefined): void {
+    if (this.#hasEnded) this.#breach('message-out-of-place');
+    else if (!this.#window.use(bytes.length)) this.#breach('window-exceeded');
+    else if (output === undefined || this.#isFull) this.#window.taken(bytes.length);
+    else output.accept(bytes);
+  }
+
+  /** Nobody waits for more than what is here already. */
+  get #isFull(): boolean {
+    return this.#isDiscarding && this.stdout.waitingBytes + this.stderr.waitingBytes >= WINDOW_BYTES;
+  }
+
+  #hear(fields: PayloadReader): void {
+    const [type, wantsReply] = [fields.text(), fields.boolean()];
+    if (type === 'exit-status') this.ending.report(exitStatus(fields));
+    else if (type === 'exit-signal') this.ending.report(exitSignal(fields));
+    if (wantsReply) this.#send(messages.channelFailure);
+  }
+
+  #reply(isGranted: boolean): void {
+    const waiting = this.#replies.shift();
+    if (waiting === undefined) this.#breach('message-out-of-place');
+    else waiting(isGranted);
+  }
+
+  /** All output has come. */
+  #over(): void {
+    this.#hasEnded = true;
+    this.#endStreams();
+    this.ending.outputIsOver();
+  }
+
+  #endStreams(): void {
+    this.stdout.finish();
+    this.stderr.finish();
+  }
+
+  #refuseGlobally(fields: PayloadReader): void {
+    fields.string();
+    if (fields.boolean()) this.#wire.post(messages.requestFailure());
+  }
+
+  #refuseChannel(fields: PayloadReader): void {
+    fields.string();
+    this.#wire.post(messages.refuseChannel(fields.uint32()));
+  }
+
+  #send(make: (theirs: number) => Buffer): void {
+    if (this.#peer !== undefined && !this.#isClosed) this.#wire.post(make(this.#peer.channel));
+  }
+}

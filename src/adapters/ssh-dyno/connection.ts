@@ -1,0 +1,231 @@
+import { createHash } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import ssh2 from 'ssh2';
+import { Fault } from '../../domain/fault.js';
+import { ALGORITHMS } from '../ssh2/algorithms.js';
+import { Identification } from '../ssh2/guard/identification.js';
+import { guardKeyExchange } from '../ssh2/guard/key-exchange.js';
+import { guardOutput } from '../ssh2/guard/output.js';
+import { ClientWire, filterInput } from '../ssh2/internals.js';
+import { DISCONNECT } from '../ssh2/messages.js';
+import { Outflow } from '../ssh2/outflow.js';
+import { quoted, Trouble } from '../remote/trouble.js';
+import { troubleOfBreach, type Breach } from './breach.js';
+import { DynoChannel } from './channel.js';
+import { keepalive } from './channel-messages.js';
+import { Keepalive } from './keepalive.js';
+import { gateMessages } from './message-gate.js';
+import type { ConnectionLimits } from './settings.js';
+import type { Target } from './target.js';
+
+/** Whatever it is made of: a key exchange, a banner and the log-in are some KiB. */
+const MOST_BEFORE_LOGIN_BYTES = 256 * 1024;
+
+/** As much as is quoted of what is no SSH. */
+const FIRST_LINE_BYTES = 255;
+
+/** From our end of a connection to the dyno's, before it is cut. */
+const LINGER_MS = 1_000;
+
+/**
+ * A connection to a dyno's SSH server: ssh2 exchanges keys and logs in; what comes after is for our own channel.
+ *
+ * Whatever ends it, the first reason stands, and from then on nothing of the dyno is listened to.
+ */
+export class DynoConnection {
+  readonly #target: Target;
+  readonly #clientKey: string;
+  readonly #limits: ConnectionLimits;
+  readonly #socket: Socket;
+  readonly #over = new AbortController();
+  readonly #closed: Promise<void>;
+  readonly #identification: Identification;
+  #firstBytes = '';
+  #bytesBeforeLogin = 0;
+  /** The fingerprint of a host key that is not the pinned one. */
+  #wrongHostKey: string | undefined;
+  #wire: ClientWire | undefined;
+  #keepalive: Keepalive | undefined;
+  #cut: NodeJS.Timeout | undefined;
+
+  /** Begins to connect. */
+  constructor(target: Target, clientKey: string, limits: ConnectionLimits) {
+    this.#target = target;
+    this.#clientKey = clientKey;
+    this.#limits = limits;
+    this.#identification = new Identification(() => {
+      this.fail(Trouble.wrong(`it does not speak SSH 2: ${this.#quoted(this.#firstBytes)}`));
+    });
+    this.#socket = connect({ host: target.host, port: target.port, noDelay: true });
+    this.#socket.on('error', (error) => {
+      this.fail(Trouble.of(error));
+    });
+    this.#socket.on('end', () => {
+      this.fail(Trouble.down('it closed the connection'));
+    });
+    this.#closed = new Promise((resolve) => {
+      this.#socket.once('close', () => {
+        this.fail(Trouble.down('the connection was closed'));
+        clearTimeout(this.#cut);
+        resolve();
+      });
+    });
+  }
+
+  /** Aborts when the connection is over, with the reason. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** Logs in. @returns the channel of the connection, not opened yet. */
+  async logIn(): Promise<{ channel: DynoChannel; outflow: Outflow }> {
+    if (this.#socket.connecting) await this.unlessOver(new Promise((resolve) => this.#socket.once('connect', resolve)));
+    this.over.throwIfAborted();
+    const client = new ssh2.Client();
+    const ready = new Promise<void>((resolve) => client.once('ready', () => resolve()));
+    client.on('error', (error: Error & { level?: string }) => {
+      this.fail(this.#troubleOf(error));
+    });
+    filterInput(this.#socket, (bytes, handOn) => {
+      this.#heard(bytes, handOn);
+    });
+    const { user, hostKeyAlgorithms } = this.#target;
+    client.connect({
+      sock: this.#socket,
+      username: user,
+      privateKey: this.#clientKey,
+      authHandler: ['publickey'],
+      hostVerifier: (blob: Buffer) => this.#isPinned(blob),
+      algorithms: { ...ALGORITHMS.modern, serverHostKey: hostKeyAlgorithms },
+      ident: 'gitmouth',
+      // The time is kept by whoever opens a dyno, and from the first packet on.
+      readyTimeout: 0,
+      keepaliveInterval: 0,
+    });
+    const wire = new ClientWire(client, () => '');
+    this.#wire = wire;
+    const channel = this.#guard(wire);
+    await this.unlessOver(ready);
+    this.#keepalive = new Keepalive(
+      this.#limits,
+      () => {
+        wire.post(keepalive());
+      },
+      () => {
+        this.#breach('keepalive-timeout');
+      },
+    );
+    return { channel, outflow: new Outflow(wire) };
+  }
+
+  /** What a promise gives, or the reason for which the connection is over first. */
+  async unlessOver<T>(promise: Promise<T>): Promise<T> {
+    let stop = () => undefined as void;
+    const over = new Promise<never>((_resolve, reject) => {
+      stop = () => {
+        reject(this.over.reason);
+      };
+    });
+    this.over.addEventListener('abort', stop, { once: true });
+    if (this.over.aborted) stop();
+    try {
+      return await Promise.race([promise, over]);
+    } finally {
+      this.over.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Cuts the connection; the first reason stands. */
+  fail(reason: unknown): void {
+    if (this.over.aborted) return;
+    this.#over.abort(reason);
+    this.#keepalive?.stop();
+    this.#wire?.ignoreInput();
+    this.#socket.destroy();
+  }
+
+  /** Ends the connection in order, or cuts it where that takes too long. Resolves when it is closed. */
+  async end(): Promise<void> {
+    if (!this.over.aborted && this.#wire !== undefined) {
+      this.#keepalive?.stop();
+      this.#wire.disconnect(DISCONNECT.BY_APPLICATION, '');
+      this.#cut ??= setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    }
+    await this.#closed;
+  }
+
+  #guard(wire: ClientWire): DynoChannel {
+    const breach = (why: Breach) => {
+      this.#breach(why);
+    };
+    const channel = new DynoChannel(wire, breach);
+    // These see every message; the gate keeps most of them to itself.
+    guardKeyExchange(wire, this.#limits, performance, breach);
+    guardOutput(wire, this.#limits, breach);
+    gateMessages(wire, {
+      receive: (type, payload) => {
+        channel.receive(type, payload);
+      },
+      leaves: (words) => {
+        this.fail(Trouble.down(`it ended the connection: ${this.#quoted(words)}`));
+      },
+      breach,
+    });
+    return channel;
+  }
+
+  #breach(why: Breach): void {
+    this.fail(troubleOfBreach(why));
+  }
+
+  #heard(bytes: Buffer, handOn: (bytes: Buffer) => void): void {
+    if (this.over.aborted) return;
+    this.#keepalive?.heard();
+    if (!this.#identification.isKnown)
+      this.#firstBytes += bytes.toString('latin1', 0, FIRST_LINE_BYTES - this.#firstBytes.length);
+    const isLoggedIn = this.#wire?.isAuthenticated === true;
+    if (!isLoggedIn) this.#bytesBeforeLogin += bytes.length;
+    if (this.#bytesBeforeLogin > MOST_BEFORE_LOGIN_BYTES) {
+      this.#breach('too-much-before-login');
+      return;
+    }
+    const passed = this.#identification.take(bytes);
+    if (passed !== undefined) handOn(passed);
+  }
+
+  #isPinned(blob: Buffer): boolean {
+    if (blob.equals(this.#target.hostKey.blob)) return true;
+    this.#wrongHostKey = `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
+    return false;
+  }
+
+  #troubleOf(error: Error & { readonly level?: string; readonly code?: unknown }): Trouble | Fault {
+    const { hostKey, user } = this.#target;
+    if (this.#wrongHostKey !== undefined) {
+      return Trouble.wrong(
+        `its host key is ${this.#wrongHostKey}, and the pinned one is ${hostKey.sha256}: somebody else answers there, or the dyno has new keys`,
+      );
+    }
+    const words = this.#quoted(error.message);
+    switch (error.level) {
+      case 'client-authentication':
+        return new Fault(
+          'GM_DYNO_START',
+          'connect',
+          `the dyno does not let gitmouth in as ${this.#quoted(user)}: put the public half of its client key into that user's authorized_keys there`,
+        );
+      case 'client-socket':
+        return Trouble.of(error);
+      case 'handshake':
+        return Trouble.wrong(`no keys could be agreed on (${words}); the pinned host key is ${hostKey.sha256}`);
+      default:
+        return typeof error.code === 'number'
+          ? Trouble.down(`it ended the connection: ${words}`)
+          : Trouble.wrong(`it does not keep to the rules of SSH (${words})`);
+    }
+  }
+
+  #quoted(text: string): string {
+    return quoted(text, this.#target.secrets);
+  }
+}

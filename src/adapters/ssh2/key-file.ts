@@ -1,0 +1,74 @@
+/** Private keys in files of their own: ours as a server, and ours as a client. */
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import ssh2 from 'ssh2';
+import type { KeyAlgorithm } from '../../domain/public-key.js';
+import { readKeyBlob } from './public-keys.js';
+
+export interface KeyFile {
+  readonly path: string;
+  /** The file's content. */
+  readonly privateKey: string;
+  readonly algorithm: KeyAlgorithm;
+  /** `SHA256:…` of the public half. */
+  readonly fingerprint: string;
+  /** The public half as one line, `<type> <base64>`. */
+  readonly publicLine: string;
+}
+
+/** ssh2 drops a leading zero byte of an Ed25519 key (lib/keygen.js), so that one pair in 256 can't be read back. */
+export function readablePrivateKey(make: () => { private: string }): string {
+  for (;;) {
+    const made = make().private;
+    if (!(ssh2.utils.parseKey(made) instanceof Error)) return made;
+  }
+}
+
+/**
+ * @param expected the types of key that may be there.
+ * @param role what the key is for, in words.
+ * @throws Error that names the file and says what to do, when the key can't be read or others may read it.
+ */
+export function readKeyFile(path: string, expected: readonly KeyAlgorithm[], role: string): KeyFile {
+  const { mode } = statSync(path);
+  if ((mode & 0o077) !== 0) {
+    throw new Error(`others may read the ${role} ${path} (mode ${(mode & 0o777).toString(8)}): run chmod 600 ${path}`);
+  }
+  const privateKey = readFileSync(path, 'utf8');
+  const parsed = ssh2.utils.parseKey(privateKey);
+  if (parsed instanceof Error || Array.isArray(parsed) || !parsed.isPrivateKey()) {
+    throw new Error(
+      `${path} holds no private key without a passphrase: put it back from a backup, or move it away to have a new one made`,
+    );
+  }
+  const blob = parsed.getPublicSSH();
+  const reading = readKeyBlob(blob);
+  if ('problem' in reading) throw new Error(`${path}: ${reading.problem}`);
+  // ssh2 would leave it out without a word, and clients that know this server by it would be turned away.
+  if (!expected.includes(reading.key.algorithm)) {
+    throw new Error(
+      `${path} holds a key of the type ${reading.key.algorithm}, and one of ${expected.join(' or ')} belongs there: move it away to have one made`,
+    );
+  }
+  return {
+    path,
+    privateKey,
+    algorithm: reading.key.algorithm,
+    fingerprint: reading.key.sha256,
+    publicLine: `${reading.key.algorithm} ${blob.toString('base64')}`,
+  };
+}
+
+/** Whole or not at all, also over a crash: a half-written key would look like another one to everybody who knows it. */
+export function writePrivate(path: string, content: string): void {
+  const temporary = `${path}.new`;
+  // One left behind by a crash might be readable by others.
+  rmSync(temporary, { force: true });
+  const file = openSync(temporary, 'wx', 0o600);
+  try {
+    writeSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+}

@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import { openDatabase } from '../../adapters/embedded/database.js';
+import { EmbeddedLocks } from '../../adapters/embedded/embedded-locks.js';
+import { HttpAccessControl } from '../../adapters/http/http-access-control.js';
+import { HttpAuthenticator } from '../../adapters/http/http-authenticator.js';
+import { HttpProvisioner } from '../../adapters/http/http-provisioner.js';
+import { DEFAULT_PLATFORM_LIMITS, PlatformClient } from '../../adapters/http/platform-client.js';
+import { WatchingSessionRegistry } from '../../adapters/remote/watching-session-registry.js';
+import { loadOrCreateClientKey, type ClientKey } from '../../adapters/ssh-dyno/client-key.js';
+import { DEFAULT_SSH_DYNO_LIMITS } from '../../adapters/ssh-dyno/settings.js';
+import { SshDynoTransport } from '../../adapters/ssh-dyno/ssh-dyno-transport.js';
+import type { Config } from '../config.js';
+import { makeDataFolder } from '../data-folder.js';
+import { platformWarnings, type HttpPlatformConfig } from '../platform-config.js';
+import type { Platform } from './platform.js';
+
+/** Any platform, by its own API, with dynos that are reached over SSH. Pushes take turns by a lock here. */
+export function http(config: Config, platform: HttpPlatformConfig): Platform {
+  makeDataFolder(config);
+  const clientKey = dynoKey(config, platform);
+  const client = openPlatformClient(platform);
+  const db = openDatabase(join(config.dataFolder, 'gitmouth.db'));
+  let provisioner: HttpProvisioner | undefined;
+  const close = () => {
+    provisioner?.close();
+    client.close();
+    db.close();
+  };
+  return {
+    warnings: platformWarnings(platform),
+    authenticator: () => new HttpAuthenticator(client),
+    accessControl: () => new HttpAccessControl(client),
+    locks: (clock) => new EmbeddedLocks(db, clock),
+    provisioner(_locks, observer, clock) {
+      provisioner = new HttpProvisioner(client, observer, clock);
+      return provisioner;
+    },
+    transport: () =>
+      new SshDynoTransport({
+        ...DEFAULT_SSH_DYNO_LIMITS,
+        clientKey: clientKey.privateKey,
+        variables: platform.dynos.variables,
+        connectMs: platform.dynos.connectMs,
+        graceMs: config.limits.terminateGraceMs,
+      }),
+    registry: (authenticator, clock) => new WatchingSessionRegistry(authenticator, clock),
+    lifecycle: () => ({
+      prepare: () => Promise.resolve(),
+      finish: (signal) => provisioner?.finish(signal) ?? Promise.resolve(),
+      close,
+    }),
+    close,
+  };
+}
+
+export function openPlatformClient({ api }: HttpPlatformConfig): PlatformClient {
+  const { provisionMs, ...rest } = api;
+  return new PlatformClient({ ...DEFAULT_PLATFORM_LIMITS, ...rest, openMs: provisionMs });
+}
+
+/** What dynos let gitmouth in by; made at the first start where the operator has named none. */
+export function dynoKey(config: Config, platform: HttpPlatformConfig): ClientKey {
+  return loadOrCreateClientKey(dynoKeyPath(config, platform));
+}
+
+export function dynoKeyPath({ dataFolder }: Config, { dynos }: HttpPlatformConfig): string {
+  return dynos.keyFile ?? join(dataFolder, 'dyno_ed25519_key');
+}
