@@ -96,10 +96,16 @@ describe('an API server and a dyno host that speak', () => {
       await expectBoth(spoken, { minVersion: 'TLSv1.2', verify: true }, 'GM_BAD_ANSWER');
     });
 
-  for (const maxVersion of ['TLSv1.1', 'TLSv1'] as const)
-    test(`${maxVersion} with AES128-SHA are reached where the lowest version allows it, and not otherwise`, async () => {
+  // The second signs what it exchanges, in these versions by MD5 and SHA-1: that takes OpenSSL's lowest security level.
+  for (const [maxVersion, ciphers] of [
+    ['TLSv1.1', 'AES128-SHA'],
+    ['TLSv1.1', 'ECDHE-RSA-AES128-SHA'],
+    ['TLSv1', 'AES128-SHA'],
+    ['TLSv1', 'ECDHE-RSA-AES128-SHA'],
+  ] as const)
+    test(`${maxVersion} with ${ciphers} are reached where the lowest version allows it, and not otherwise`, async () => {
       const { old } = identities();
-      const spoken = { identity: old, maxVersion, ciphers: 'AES128-SHA:@SECLEVEL=0' };
+      const spoken = { identity: old, maxVersion, ciphers: `${ciphers}:@SECLEVEL=0` };
       await expectBoth(spoken, { ca: old.cert, minVersion: maxVersion, verify: true }, 'yes');
       await expectBoth(spoken, { ca: old.cert, minVersion: 'TLSv1.2', verify: true }, 'GM_BAD_ANSWER');
     });
