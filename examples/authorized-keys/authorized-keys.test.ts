@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { PublicKey } from 'gitmouth';
-import { authenticatorContract, sampleKey } from 'gitmouth/contracts';
+import { authenticatorContract, sampleKey, sampleConnection } from 'gitmouth/contracts';
 import { AuthorizedKeys } from './authorized-keys.js';
 import { readKeyLines } from './key-lines.js';
 
@@ -82,7 +82,7 @@ for (const [lines, problem] of [
 
 test('a file that is spoilt, or that others may write, is a fault and no refusal, until it is put right', async () => {
   const { authenticator, file, close } = await openHarness();
-  const ask = () => authenticator.identify(key, '192.0.2.7', new AbortController().signal);
+  const ask = () => authenticator.identify(key, sampleConnection(), new AbortController().signal);
   try {
     await writeFile(file, `${plain} alice\n${other}\n`);
     await assert.rejects(ask(), { code: 'GM_BAD_ANSWER', stage: 'identify', message: /line 2: whose key is it/ });

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { Fault, type Authenticator, type PublicKey, type Refusal, type User } from 'gitmouth';
+import { Fault, type Authenticator, type Connection, type PublicKey, type Refusal, type User } from 'gitmouth';
 import { KeyFileProblem, readKeyLines } from './key-lines.js';
 
 /** A file that was changed so shortly before it was read may change again without its times telling. */
@@ -23,7 +23,7 @@ export class AuthorizedKeys implements Authenticator {
     this.#path = path;
   }
 
-  async identify(key: PublicKey, _address: string, signal: AbortSignal): Promise<User | Refusal> {
+  async identify(key: PublicKey, _connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
     signal.throwIfAborted();
     try {
       const users = await this.users();

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { PublicKey } from '../domain/public-key.js';
 import { isRefusal, type Refusal } from '../domain/refusal.js';
+import type { Connection } from '../domain/session.js';
 import type { User } from '../domain/user.js';
 import type { Authenticator } from '../ports/authenticator.js';
 import type { Clock } from '../ports/clock.js';
@@ -29,16 +30,17 @@ export class KeyLookups {
   }
 
   /** @throws Fault (stage `identify`). */
-  async identify(key: PublicKey, address: string, signal: AbortSignal): Promise<User | Refusal> {
-    return this.#users?.get(key.sha256) ?? (await this.identifyAnew(key, address, signal));
+  async identify(key: PublicKey, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
+    return this.#users?.get(key.sha256) ?? (await this.identifyAnew(key, connection, signal));
   }
 
   /** As `identify`, but never from what is remembered. */
-  async identifyAnew(key: PublicKey, address: string, signal: AbortSignal): Promise<User | Refusal> {
+  async identifyAnew(key: PublicKey, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
+    const { address } = connection;
     await this.#enter(address, signal);
     try {
       signal.throwIfAborted();
-      const answer = await this.#authenticator.identify(key, address, signal);
+      const answer = await this.#authenticator.identify(key, connection, signal);
       if (isRefusal(answer)) this.#users?.delete(key.sha256);
       else this.#users?.set(key.sha256, answer);
       return answer;

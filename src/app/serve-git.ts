@@ -53,7 +53,7 @@ export class ServeGit implements GitGateway {
   }
 
   identify(key: PublicKey, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
-    return this.#parts.lookups.identify(key, connection.address, signal);
+    return this.#parts.lookups.identify(key, connection, signal);
   }
 
   admit(caller: Caller): LiveConnection {
@@ -115,7 +115,7 @@ export class ServeGit implements GitGateway {
 
   /** Nothing is opened for a greeting, so it asks itself whether the key is still good. */
   async #greet({ key, connection }: Caller, signal: AbortSignal): Promise<Outcome> {
-    const answer = await this.#parts.lookups.identifyAnew(key, connection.address, signal);
+    const answer = await this.#parts.lookups.identifyAnew(key, connection, signal);
     if (isRefusal(answer)) return refused({ kind: 'key-removed' });
     return { kind: 'greeted', apps: await this.#appsOf({ key, connection, user: answer }, signal) };
   }
@@ -134,9 +134,7 @@ export class ServeGit implements GitGateway {
   async #serveRequest(run: Run): Promise<Outcome> {
     const { session, record, control } = run;
     const { request, caller } = session;
-    const answer = await record.timed('authorize', () =>
-      this.#parts.accessControl.authorize(caller, request, control.signal),
-    );
+    const answer = await record.timed('authorize', () => this.#parts.accessControl.authorize(session, control.signal));
     const grant = withinBinding(caller.user, request, answer);
     if (isRefusal(grant)) return refused(grant);
     const listed = this.#list(run, grant);

@@ -4,7 +4,7 @@ import { isRefusal } from '../domain/refusal.js';
 import type { AccessControlPromise } from './access-control.js';
 import { ARCHIVE, ask, FETCH, person, PUSH } from './access-driver.js';
 import { assertFault, gone, never, offered, rejectionOf } from './contract.js';
-import { sampleRequest } from './samples.js';
+import { sampleSession } from './samples.js';
 
 const owners: readonly AccessControlPromise[] = [
   {
@@ -22,8 +22,8 @@ const owners: readonly AccessControlPromise[] = [
       const [alice, bob] = [await person(harness, 'alice'), await person(harness, 'bob')];
       await harness.createApp('shop', alice.user.name);
       for (const service of [PUSH, FETCH, ARCHIVE] as const) {
-        const foreign = await harness.access.authorize(bob, sampleRequest(service, 'shop'), never());
-        const unknown = await harness.access.authorize(bob, sampleRequest(service, 'ship'), never());
+        const foreign = await harness.access.authorize(sampleSession(bob, service, 'shop'), never());
+        const unknown = await harness.access.authorize(sampleSession(bob, service, 'ship'), never());
         assert.deepEqual(foreign, { kind: 'no-access', app: 'shop', service });
         assert.deepEqual(unknown, { kind: 'no-access', app: 'ship', service });
       }
@@ -70,7 +70,7 @@ const owners: readonly AccessControlPromise[] = [
       const alice = await person(harness, 'alice');
       await harness.createApp('shop', 'alice');
       const branch = async () => {
-        const answer = await harness.access.authorize(alice, sampleRequest(PUSH, 'shop'), never());
+        const answer = await harness.access.authorize(sampleSession(alice, PUSH, 'shop'), never());
         return isRefusal(answer) ? answer.kind : answer.branch;
       };
       assert.equal(await branch(), undefined);

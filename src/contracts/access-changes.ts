@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { AccessControlPromise } from './access-control.js';
 import { ask, FETCH, person, PUSH } from './access-driver.js';
 import { assertFault, gone, never, offered, rejectionOf } from './contract.js';
-import { sampleRequest } from './samples.js';
+import { sampleSession } from './samples.js';
 
 const sharing: readonly AccessControlPromise[] = [
   {
@@ -110,7 +110,7 @@ const failures: readonly AccessControlPromise[] = [
       const alice = await person(harness, 'alice');
       await harness.createApp('shop', 'alice');
       const signal = gone();
-      const question = harness.access.authorize(alice, sampleRequest(PUSH, 'shop'), signal);
+      const question = harness.access.authorize(sampleSession(alice, PUSH, 'shop'), signal);
       assert.equal(await rejectionOf(question), signal.reason);
     },
   },
@@ -121,7 +121,7 @@ const failures: readonly AccessControlPromise[] = [
       const alice = await person(harness, 'alice');
       await offered(harness.stall, 'stall')();
       const giveUp = new AbortController();
-      const question = harness.access.authorize(alice, sampleRequest(PUSH, 'shop'), giveUp.signal);
+      const question = harness.access.authorize(sampleSession(alice, PUSH, 'shop'), giveUp.signal);
       giveUp.abort(new Error('given up'));
       assert.equal(await rejectionOf(question), giveUp.signal.reason);
     },
@@ -134,7 +134,7 @@ const failures: readonly AccessControlPromise[] = [
       await harness.createApp('shop', alice.user.name);
       await offered(harness.breakDown, 'breakDown')();
       for (const caller of [alice, bob]) {
-        const question = harness.access.authorize(caller, sampleRequest(PUSH, 'shop'), never());
+        const question = harness.access.authorize(sampleSession(caller, PUSH, 'shop'), never());
         assertFault(await rejectionOf(question), 'authorize');
       }
     },

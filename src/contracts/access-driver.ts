@@ -4,7 +4,7 @@ import { isRefusal } from '../domain/refusal.js';
 import type { Caller } from '../domain/session.js';
 import type { AccessControlHarness } from './access-control.js';
 import { never } from './contract.js';
-import { sampleCaller, sampleKey, sampleRequest } from './samples.js';
+import { sampleCaller, sampleKey, sampleSession } from './samples.js';
 
 export const PUSH = 'git-receive-pack';
 export const FETCH = 'git-upload-pack';
@@ -18,7 +18,7 @@ export async function person({ register }: AccessControlHarness, user: string): 
 
 /** The answer in one word: what may be done, or the kind of the refusal. */
 export async function ask({ access }: AccessControlHarness, caller: Caller, service: GitService, app = 'shop') {
-  const answer = await access.authorize(caller, sampleRequest(service, app), never());
+  const answer = await access.authorize(sampleSession(caller, service, app), never());
   if (isRefusal(answer)) return answer.kind;
   return answer.creates ? `create ${answer.app}` : `${answer.access} ${answer.app}`;
 }

@@ -13,7 +13,7 @@ import {
   type Harness,
   type Promised,
 } from './contract.js';
-import { sampleKey } from './samples.js';
+import { sampleConnection, sampleKey } from './samples.js';
 
 /** An authenticator, and the platform behind it. */
 export interface AuthenticatorHarness extends Harness {
@@ -30,7 +30,7 @@ export interface AuthenticatorHarness extends Harness {
 
 export type AuthenticatorLack = 'breakDown' | 'stall';
 
-const ADDRESS = '192.0.2.7';
+const CONNECTION = sampleConnection();
 
 export function authenticatorContract(
   open: () => Promise<AuthenticatorHarness>,
@@ -40,7 +40,7 @@ export function authenticatorContract(
 }
 
 async function nameOf(authenticator: Authenticator, key: PublicKey): Promise<string> {
-  const answer = await authenticator.identify(key, ADDRESS, never());
+  const answer = await authenticator.identify(key, CONNECTION, never());
   return isRefusal(answer) ? `refused: ${answer.kind}` : answer.name;
 }
 
@@ -57,7 +57,7 @@ const answers: readonly Promised<AuthenticatorHarness, AuthenticatorLack>[] = [
     name: 'a key that nobody holds is refused as unknown',
     async run({ authenticator, register }) {
       await register('alice', sampleKey());
-      assert.deepEqual(await authenticator.identify(sampleKey(), ADDRESS, never()), { kind: 'unknown-key' });
+      assert.deepEqual(await authenticator.identify(sampleKey(), CONNECTION, never()), { kind: 'unknown-key' });
     },
   },
   {
@@ -126,7 +126,7 @@ const failures: readonly Promised<AuthenticatorHarness, AuthenticatorLack>[] = [
       const key = sampleKey();
       await register('alice', key);
       const signal = gone();
-      assert.equal(await rejectionOf(authenticator.identify(key, ADDRESS, signal)), signal.reason);
+      assert.equal(await rejectionOf(authenticator.identify(key, CONNECTION, signal)), signal.reason);
       assert.equal(await nameOf(authenticator, key), 'alice');
     },
   },
@@ -138,7 +138,7 @@ const failures: readonly Promised<AuthenticatorHarness, AuthenticatorLack>[] = [
       await register('alice', key);
       await offered(stall, 'stall')();
       const giveUp = new AbortController();
-      const question = authenticator.identify(key, ADDRESS, giveUp.signal);
+      const question = authenticator.identify(key, CONNECTION, giveUp.signal);
       giveUp.abort(new Error('given up'));
       assert.equal(await rejectionOf(question), giveUp.signal.reason);
     },
@@ -150,8 +150,8 @@ const failures: readonly Promised<AuthenticatorHarness, AuthenticatorLack>[] = [
       const key = sampleKey();
       await register('alice', key);
       await offered(breakDown, 'breakDown')();
-      assertFault(await rejectionOf(authenticator.identify(key, ADDRESS, never())), 'identify');
-      assertFault(await rejectionOf(authenticator.identify(sampleKey(), ADDRESS, never())), 'identify');
+      assertFault(await rejectionOf(authenticator.identify(key, CONNECTION, never())), 'identify');
+      assertFault(await rejectionOf(authenticator.identify(sampleKey(), CONNECTION, never())), 'identify');
     },
   },
 ];

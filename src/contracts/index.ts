@@ -8,7 +8,7 @@ export { shellScript, type Script } from './dyno-scripts.js';
 export { observerContract, type ObserverHarness, type ObserverLack } from './observer.js';
 export { provisionerContract, type Order, type ProvisionerHarness, type ProvisionerLack } from './provisioner.js';
 export { repositoryLocksContract, type RepositoryLocksHarness, type RepositoryLocksLack } from './repository-locks.js';
-export { sampleCaller, sampleKey, sampleRequest, sampleSession } from './samples.js';
+export { sampleCaller, sampleConnection, sampleKey, sampleRequest, sampleSession } from './samples.js';
 export { sessionRegistryContract, type SessionRegistryHarness, type SessionRegistryLack } from './session-registry.js';
 export { throttleContract, type ThrottleHarness } from './throttle.js';
 export { transportContract, type TransportHarness, type TransportLack } from './transport.js';

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { GitRequest, GitService } from '../domain/git-request.js';
 import type { KeyAlgorithm, PublicKey } from '../domain/public-key.js';
-import type { Caller, Session } from '../domain/session.js';
+import type { Caller, Connection, Session } from '../domain/session.js';
 
 /** A fresh key in SSH wire format. */
 export function sampleKey(algorithm: KeyAlgorithm = 'ssh-ed25519'): PublicKey {
@@ -37,18 +37,18 @@ function bodyOf(algorithm: KeyAlgorithm): Uint8Array[] {
   }
 }
 
-export function sampleCaller(user: string, key: PublicKey = sampleKey()): Caller {
+export function sampleConnection(): Connection {
   return {
-    connection: {
-      id: `c-${randomBytes(6).toString('hex')}`,
-      address: '192.0.2.7',
-      port: 50_022,
-      software: 'OpenSSH_9.6',
-      login: 'git',
-    },
-    user: { name: user },
-    key,
+    id: `c-${randomBytes(6).toString('hex')}`,
+    address: '192.0.2.7',
+    port: 50_022,
+    software: 'OpenSSH_9.6',
+    login: 'git',
   };
+}
+
+export function sampleCaller(user: string, key: PublicKey = sampleKey()): Caller {
+  return { connection: sampleConnection(), user: { name: user }, key };
 }
 
 export function sampleRequest(service: GitService, app: string): GitRequest {

@@ -1,7 +1,6 @@
-import type { GitRequest } from '../domain/git-request.js';
 import type { AppAccess, Grant } from '../domain/grant.js';
 import type { Refusal } from '../domain/refusal.js';
-import type { Caller } from '../domain/session.js';
+import type { Caller, Session } from '../domain/session.js';
 
 /** May they, on this app? Asked before any lock is taken and any dyno exists. */
 export interface AccessControl {
@@ -12,7 +11,7 @@ export interface AccessControl {
    * @param signal aborts the question; the promise then rejects with the signal's reason.
    * @throws Fault (stage `authorize`) when it can't be known.
    */
-  authorize(caller: Caller, request: GitRequest, signal: AbortSignal): Promise<Grant | Refusal>;
+  authorize(session: Session, signal: AbortSignal): Promise<Grant | Refusal>;
 
   /**
    * The apps the caller may use, by name; undefined where this platform can't list them.

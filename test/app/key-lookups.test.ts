@@ -5,24 +5,26 @@ import { KeyLookups } from '../../src/app/key-lookups.js';
 import { Fault } from '../../src/domain/fault.js';
 import type { PublicKey } from '../../src/domain/public-key.js';
 import type { Refusal } from '../../src/domain/refusal.js';
+import type { Connection } from '../../src/domain/session.js';
 import type { User } from '../../src/domain/user.js';
 import type { Authenticator } from '../../src/ports/authenticator.js';
 import { never, rejectionOf, turns, within } from '../../src/contracts/contract.js';
-import { sampleKey } from '../../src/contracts/samples.js';
+import { sampleConnection, sampleKey } from '../../src/contracts/samples.js';
 
 const CACHE_MS = 5_000;
-const HERE = '192.0.2.7';
+const HERE = sampleConnection();
+const ELSEWHERE = { ...sampleConnection(), address: '198.51.100.1' };
 
 /** Look-ups before a memory platform, with a count of the questions that reached it. */
 function counted(cacheMs = CACHE_MS) {
   const platform = new MemoryPlatform();
   const memory = new MemoryAuthenticator(platform);
   const clock = new MemoryClock();
-  const asked: string[] = [];
+  const asked: Connection[] = [];
   const authenticator: Authenticator = {
-    identify: (key, address, signal) => {
-      asked.push(address);
-      return memory.identify(key, address, signal);
+    identify: (key, connection, signal) => {
+      asked.push(connection);
+      return memory.identify(key, connection, signal);
     },
   };
   return { platform, memory, clock, asked, lookups: new KeyLookups(authenticator, cacheMs, clock) };
@@ -49,7 +51,7 @@ describe('a user that was found', () => {
     platform.register('alice', one);
     platform.register('bob', other);
     await lookups.identify(one, HERE, never());
-    expect(await lookups.identify(one, '198.51.100.1', never())).toEqual({ name: 'alice' });
+    expect(await lookups.identify(one, ELSEWHERE, never())).toEqual({ name: 'alice' });
     expect(await lookups.identify(other, HERE, never())).toEqual({ name: 'bob' });
     expect(asked).toEqual([HERE, HERE]);
   });
@@ -102,7 +104,7 @@ class Questions implements Authenticator {
   readonly begun: PublicKey[] = [];
   readonly #answers = new Map<PublicKey, (answer: User | Refusal | Error) => void>();
 
-  identify(key: PublicKey, _address: string, signal: AbortSignal): Promise<User | Refusal> {
+  identify(key: PublicKey, _connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
     this.begun.push(key);
     this.underWay.push(key);
     return new Promise((resolve, reject) => {
@@ -126,11 +128,11 @@ class Questions implements Authenticator {
 
 describe('look-ups of one source', () => {
   /** So many look-ups from one address, each of its own key, with its own way to give it up. */
-  function crowd(count: number, lookups: KeyLookups, address = HERE) {
+  function crowd(count: number, lookups: KeyLookups, connection = HERE) {
     return Array.from({ length: count }, () => {
       const key = sampleKey();
       const control = new AbortController();
-      const answer = lookups.identify(key, address, control.signal);
+      const answer = lookups.identify(key, connection, control.signal);
       answer.catch(() => undefined);
       return { key, control, answer };
     });
@@ -164,7 +166,7 @@ describe('look-ups of one source', () => {
   test('leave other sources alone', async () => {
     const { questions, lookups } = opened();
     crowd(9, lookups);
-    const [other] = crowd(1, lookups, '198.51.100.1');
+    const [other] = crowd(1, lookups, ELSEWHERE);
     await turns();
     expect(questions.underWay).toHaveLength(9);
     expect(questions.begun.at(-1)).toBe(other?.key);

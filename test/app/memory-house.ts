@@ -175,10 +175,10 @@ export class MemoryHouse {
 
   #accessControl(): AccessControl {
     return {
-      authorize: async (caller, request, signal) => {
+      authorize: async (session, signal) => {
         this.journal.push('authorize');
         await this.before.authorize?.();
-        const answer = await this.access.authorize(caller, request, signal);
+        const answer = await this.access.authorize(session, signal);
         return isRefusal(answer) ? answer : { ...answer, ...this.grantMore };
       },
       list: (...asked) => this.access.list(...asked),

@@ -1,8 +1,7 @@
 import { decideAccess, type AppFacts, type CreationRule } from '../../domain/access-policy.js';
-import type { GitRequest } from '../../domain/git-request.js';
 import type { AppAccess, Grant } from '../../domain/grant.js';
 import type { Refusal } from '../../domain/refusal.js';
-import type { Caller } from '../../domain/session.js';
+import type { Caller, Session } from '../../domain/session.js';
 import type { AccessControl } from '../../ports/access-control.js';
 import { asking } from './asking.js';
 import type { Database } from './database.js';
@@ -50,7 +49,7 @@ export class EmbeddedAccessControl implements AccessControl {
     this.#creation = creation;
   }
 
-  async authorize(caller: Caller, request: GitRequest, signal: AbortSignal): Promise<Grant | Refusal> {
+  async authorize({ caller, request }: Session, signal: AbortSignal): Promise<Grant | Refusal> {
     signal.throwIfAborted();
     const answer = asking('authorize', () => this.#ask(caller, request.app));
     if (answer === undefined || answer.held === 0) return { kind: 'key-removed' };

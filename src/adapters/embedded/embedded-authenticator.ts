@@ -1,5 +1,6 @@
 import type { PublicKey } from '../../domain/public-key.js';
 import type { Refusal } from '../../domain/refusal.js';
+import type { Connection } from '../../domain/session.js';
 import type { User } from '../../domain/user.js';
 import type { Authenticator } from '../../ports/authenticator.js';
 import { asking } from './asking.js';
@@ -12,7 +13,7 @@ export class EmbeddedAuthenticator implements Authenticator {
     this.#db = db;
   }
 
-  async identify(key: PublicKey, _address: string, signal: AbortSignal): Promise<User | Refusal> {
+  async identify(key: PublicKey, _connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
     signal.throwIfAborted();
     // Looked up by fingerprint, but believed by the key itself: the fingerprint is what somebody computed.
     const holder = asking('identify', () =>

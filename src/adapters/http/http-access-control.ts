@@ -1,8 +1,7 @@
-import type { GitRequest } from '../../domain/git-request.js';
 import type { AppAccess, Grant } from '../../domain/grant.js';
 import { listWithinBinding } from '../../domain/key-binding.js';
 import type { Refusal } from '../../domain/refusal.js';
-import type { Caller } from '../../domain/session.js';
+import type { Caller, Session } from '../../domain/session.js';
 import type { AccessControl } from '../../ports/access-control.js';
 import { inStage } from '../remote/in-stage.js';
 import type { PlatformClient } from './platform-client.js';
@@ -16,8 +15,8 @@ export class HttpAccessControl implements AccessControl {
     this.#client = client;
   }
 
-  authorize(caller: Caller, request: GitRequest, signal: AbortSignal): Promise<Grant | Refusal> {
-    return inStage('authorize', WHOSE, signal, () => this.#client.authorize(caller, request, signal));
+  authorize(session: Session, signal: AbortSignal): Promise<Grant | Refusal> {
+    return inStage('authorize', WHOSE, signal, () => this.#client.authorize(session, signal));
   }
 
   list(caller: Caller, signal: AbortSignal): Promise<readonly AppAccess[] | undefined> {

@@ -1,5 +1,6 @@
 import type { PublicKey } from '../../domain/public-key.js';
 import type { Refusal } from '../../domain/refusal.js';
+import type { Connection } from '../../domain/session.js';
 import type { User } from '../../domain/user.js';
 import type { Authenticator } from '../../ports/authenticator.js';
 import { inStage } from '../remote/in-stage.js';
@@ -13,9 +14,9 @@ export class HttpAuthenticator implements Authenticator {
     this.#client = client;
   }
 
-  identify(key: PublicKey, address: string, signal: AbortSignal): Promise<User | Refusal> {
+  identify(key: PublicKey, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
     return inStage('identify', WHOSE, signal, async () => {
-      const user = await this.#client.findUser(key, address, signal);
+      const user = await this.#client.findUser(key, connection, signal);
       return user === 'unknown' ? { kind: 'unknown-key' } : user;
     });
   }

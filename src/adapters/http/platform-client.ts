@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Dyno } from '../../domain/dyno.js';
 import type { AppAccess, Grant } from '../../domain/grant.js';
-import type { GitRequest } from '../../domain/git-request.js';
 import type { PublicKey } from '../../domain/public-key.js';
 import type { Refusal } from '../../domain/refusal.js';
-import type { Caller, Session } from '../../domain/session.js';
+import type { Caller, Connection, Session } from '../../domain/session.js';
 import type { User } from '../../domain/user.js';
 import { HttpCaller, type Answer, type Call } from '../remote/http-caller.js';
 import { PatientCaller, isNotNow, type BreakerLimits, type Patience } from '../remote/patient-caller.js';
@@ -73,13 +72,14 @@ export class PlatformClient {
     this.#caller = new PatientCaller(new HttpCaller({ protocol, host, port, trust, connectMs }), breaker, firstPauseMs);
   }
 
-  findUser(key: PublicKey, address: string, signal: AbortSignal): Promise<User | 'unknown'> {
-    const question = { method: 'POST', path: '/v1/find-user', body: findUserBody(key, address) } as const;
+  findUser(key: PublicKey, { id, address }: Connection, signal: AbortSignal): Promise<User | 'unknown'> {
+    const headers = { 'X-Gitmouth-Connection': id };
+    const question = { method: 'POST', path: '/v1/find-user', body: findUserBody(key, address), headers } as const;
     return this.#ask(question, QUESTION, (answer) => this.#read(answer, userOf), signal);
   }
 
-  authorize(caller: Caller, request: GitRequest, signal: AbortSignal): Promise<Grant | Refusal> {
-    const headers = { 'X-Gitmouth-Connection': caller.connection.id };
+  authorize({ id, caller, request }: Session, signal: AbortSignal): Promise<Grant | Refusal> {
+    const headers = idsOf(caller.connection.id, id);
     const question = { method: 'POST', path: '/v1/authorize', body: authorizeBody(caller, request), headers } as const;
     const read = (answer: Answer) => this.#read(answer, (ok) => grantOf(ok, request));
     return this.#ask(question, QUESTION, read, signal);

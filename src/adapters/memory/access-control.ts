@@ -1,8 +1,7 @@
 import { decideAccess } from '../../domain/access-policy.js';
-import type { GitRequest } from '../../domain/git-request.js';
 import type { AppAccess, Grant } from '../../domain/grant.js';
 import type { Refusal } from '../../domain/refusal.js';
-import type { Caller } from '../../domain/session.js';
+import type { Caller, Session } from '../../domain/session.js';
 import type { AccessControl } from '../../ports/access-control.js';
 import type { MemoryPlatform } from './platform.js';
 import { Trouble } from './trouble.js';
@@ -12,7 +11,7 @@ export class MemoryAccessControl implements AccessControl {
 
   constructor(private readonly platform: MemoryPlatform) {}
 
-  async authorize(caller: Caller, request: GitRequest, signal: AbortSignal): Promise<Grant | Refusal> {
+  async authorize({ caller, request }: Session, signal: AbortSignal): Promise<Grant | Refusal> {
     await this.trouble.meet(signal);
     const { platform } = this;
     if (platform.removalOf(caller) !== undefined) return { kind: 'key-removed' };

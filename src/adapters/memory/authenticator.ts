@@ -1,5 +1,6 @@
 import type { PublicKey } from '../../domain/public-key.js';
 import type { Refusal } from '../../domain/refusal.js';
+import type { Connection } from '../../domain/session.js';
 import type { User } from '../../domain/user.js';
 import type { Authenticator } from '../../ports/authenticator.js';
 import type { MemoryPlatform } from './platform.js';
@@ -10,7 +11,7 @@ export class MemoryAuthenticator implements Authenticator {
 
   constructor(private readonly platform: MemoryPlatform) {}
 
-  async identify(key: PublicKey, _address: string, signal: AbortSignal): Promise<User | Refusal> {
+  async identify(key: PublicKey, _connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
     await this.trouble.meet(signal);
     const name = this.platform.userOf(key);
     return name === undefined ? { kind: 'unknown-key' } : { name };

@@ -1,7 +1,7 @@
-import { isWrite, type GitRequest } from '../../domain/git-request.js';
+import { isWrite } from '../../domain/git-request.js';
 import type { Grant } from '../../domain/grant.js';
 import type { Refusal } from '../../domain/refusal.js';
-import type { Caller } from '../../domain/session.js';
+import type { Session } from '../../domain/session.js';
 import type { AccessControl } from '../../ports/access-control.js';
 import type { ApiClient } from './api-client.js';
 
@@ -22,7 +22,8 @@ export class OpenrukoAccessControl implements AccessControl {
     this.#api = api;
   }
 
-  async authorize({ user, key }: Caller, request: GitRequest, signal: AbortSignal): Promise<Grant | Refusal> {
+  async authorize({ caller, request }: Session, signal: AbortSignal): Promise<Grant | Refusal> {
+    const { user, key } = caller;
     const { app, service } = request;
     const holder = await this.#api.lookUpKey(key.md5, 'authorize', signal);
     if (holder === 'unknown' || holder.user !== user.name) return { kind: 'key-removed' };

@@ -1,5 +1,6 @@
 import type { PublicKey } from '../../domain/public-key.js';
 import type { Refusal } from '../../domain/refusal.js';
+import type { Connection } from '../../domain/session.js';
 import type { User } from '../../domain/user.js';
 import type { Authenticator } from '../../ports/authenticator.js';
 import type { ApiClient } from './api-client.js';
@@ -12,7 +13,7 @@ export class OpenrukoAuthenticator implements Authenticator {
     this.#api = api;
   }
 
-  async identify(key: PublicKey, _address: string, signal: AbortSignal): Promise<User | Refusal> {
+  async identify(key: PublicKey, _connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
     const holder = await this.#api.lookUpKey(key.md5, 'identify', signal);
     // The user's API key stays behind: access control asks for it anew when it needs it.
     return holder === 'unknown' ? { kind: 'unknown-key' } : { name: holder.user };

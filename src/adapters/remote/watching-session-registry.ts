@@ -46,7 +46,7 @@ export class WatchingSessionRegistry implements SessionRegistry {
   async #isRemoved({ caller, over }: WatchedConnection): Promise<boolean> {
     try {
       const { key, connection, user } = caller;
-      const answer = await this.#authenticator.identify(key, connection.address, over);
+      const answer = await this.#authenticator.identify(key, connection, over);
       return isRefusal(answer) || answer.name !== user.name;
     } catch {
       return false;

@@ -4,6 +4,7 @@ import { OpenrukoAuthenticator } from '../../adapters/openruko/openruko-authenti
 import { readKeyBlob } from '../../adapters/ssh2/public-keys.js';
 import { isFault } from '../../domain/fault.js';
 import type { PublicKey } from '../../domain/public-key.js';
+import type { Connection } from '../../domain/session.js';
 import type { Authenticator } from '../../ports/authenticator.js';
 import type { Config } from '../config.js';
 import { holdingProcess } from '../hold-process.js';
@@ -70,11 +71,14 @@ function examineDynoKey(config: Config, platform: HttpPlatformConfig): Finding {
   }
 }
 
+/** The doctor is no client. */
+const NOBODY: Connection = { id: 'doctor', address: '127.0.0.1', port: 0, software: 'gitmouth', login: 'doctor' };
+
 /** Asks who holds a key that nobody has: any answer shows that the platform is there, and takes what it knows us by. */
 async function askForNobody(authenticator: Authenticator, address: string): Promise<Finding> {
   const check = 'platform';
   try {
-    await authenticator.identify(nobodysKey(), '127.0.0.1', new AbortController().signal);
+    await authenticator.identify(nobodysKey(), NOBODY, new AbortController().signal);
     return { check, state: 'ok', says: `${address} answers` };
   } catch (error) {
     if (!isFault(error)) throw error;

@@ -4,7 +4,7 @@ import { EmbeddedAccessControl } from '../../../src/adapters/embedded/embedded-a
 import { EmbeddedAuthenticator } from '../../../src/adapters/embedded/embedded-authenticator.js';
 import { EmbeddedSessionRegistry } from '../../../src/adapters/embedded/embedded-session-registry.js';
 import { never, turns, until } from '../../../src/contracts/contract.js';
-import { sampleCaller, sampleKey, sampleRequest } from '../../../src/contracts/samples.js';
+import { sampleCaller, sampleConnection, sampleKey, sampleSession } from '../../../src/contracts/samples.js';
 import { openHouse, register, type House } from './house.js';
 
 let house: House;
@@ -24,8 +24,8 @@ describe('the embedded authenticator', () => {
     register(house, 'alice', known);
     const claim = { ...forged, sha256: known.sha256 };
     const authenticator = new EmbeddedAuthenticator(house.db);
-    expect(await authenticator.identify(claim, '192.0.2.7', never())).toEqual({ kind: 'unknown-key' });
-    expect(await authenticator.identify(known, '192.0.2.7', never())).toEqual({ name: 'alice' });
+    expect(await authenticator.identify(claim, sampleConnection(), never())).toEqual({ kind: 'unknown-key' });
+    expect(await authenticator.identify(known, sampleConnection(), never())).toEqual({ name: 'alice' });
   });
 });
 
@@ -34,7 +34,7 @@ describe('the embedded access control, while a push makes an app', () => {
     const key = sampleKey();
     register(house, user, key);
     const access = new EmbeddedAccessControl(house.db, { onPush: true, limit });
-    return access.authorize(sampleCaller(user, key), sampleRequest(service, 'shop'), never());
+    return access.authorize(sampleSession(sampleCaller(user, key), service, 'shop'), never());
   };
 
   beforeEach(() => {

@@ -3,7 +3,7 @@ import { expect } from '@jest/globals';
 import { HttpAccessControl } from '../../../src/adapters/http/http-access-control.js';
 import { HttpAuthenticator } from '../../../src/adapters/http/http-authenticator.js';
 import { never } from '../../../src/contracts/contract.js';
-import { sampleRequest } from '../../../src/contracts/samples.js';
+import { sampleConnection, sampleRequest } from '../../../src/contracts/samples.js';
 import { isRefusal } from '../../../src/domain/refusal.js';
 import type { Caller } from '../../../src/domain/session.js';
 import { needs } from '../../support/programs.js';
@@ -16,7 +16,7 @@ const FETCH = sampleRequest('git-upload-pack', 'shop');
 
 /** Whoever holds the key, as they are after their log-in. */
 async function loggedIn({ client }: House): Promise<Caller> {
-  const user = await new HttpAuthenticator(client).identify(caller.key, '192.0.2.7', never());
+  const user = await new HttpAuthenticator(client).identify(caller.key, sampleConnection(), never());
   if (isRefusal(user)) throw new Error(user.kind);
   return { ...caller, user };
 }
@@ -55,7 +55,7 @@ describe('an app', () => {
     inHouse(async ({ client, server }) => {
       server.people.rename('shop', 'acme/store');
       const access = new HttpAccessControl(client);
-      expect(await access.authorize(caller, PUSH, never())).toMatchObject({
+      expect(await access.authorize({ id: 's-1', caller, request: PUSH }, never())).toMatchObject({
         app: 'acme/store',
         notice: "'shop' is called 'acme/store' now.",
       });
@@ -65,9 +65,12 @@ describe('an app', () => {
     inHouse(async ({ client, server }) => {
       server.people.setReadOnly('shop');
       const access = new HttpAccessControl(client);
-      expect(await access.authorize(caller, FETCH, never())).toMatchObject({ app: 'shop', access: 'read' });
+      expect(await access.authorize({ id: 's-1', caller, request: FETCH }, never())).toMatchObject({
+        app: 'shop',
+        access: 'read',
+      });
       const refused = { kind: 'platform', reason: 'read-only', text: "'shop' is archived." };
-      expect(await access.authorize(caller, PUSH, never())).toEqual(refused);
+      expect(await access.authorize({ id: 's-1', caller, request: PUSH }, never())).toEqual(refused);
     }));
 
   test('is not there for anybody during maintenance, in the words of the platform', () =>
@@ -75,7 +78,8 @@ describe('an app', () => {
       server.people.maintenance = 'We move.\nPush again at 14:00.';
       const access = new HttpAccessControl(client);
       const refused = { kind: 'platform', reason: 'maintenance', text: 'We move.\nPush again at 14:00.' };
-      for (const request of [PUSH, FETCH]) expect(await access.authorize(caller, request, never())).toEqual(refused);
+      for (const request of [PUSH, FETCH])
+        expect(await access.authorize({ id: 's-1', caller, request }, never())).toEqual(refused);
     }));
 
   test('can not be created by a name the platform does not take', () =>
@@ -83,6 +87,9 @@ describe('an app', () => {
       server.people.creation = { onPush: true, limit: 5 };
       const access = new HttpAccessControl(client);
       const request = sampleRequest('git-receive-pack', '7up');
-      expect(await access.authorize(caller, request, never())).toEqual({ kind: 'invalid-app-name', app: '7up' });
+      expect(await access.authorize({ id: 's-1', caller, request }, never())).toEqual({
+        kind: 'invalid-app-name',
+        app: '7up',
+      });
     }));
 });

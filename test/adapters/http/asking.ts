@@ -7,7 +7,7 @@ import type { PlatformClient } from '../../../src/adapters/http/platform-client.
 import { MemoryClock } from '../../../src/adapters/memory/clock.js';
 import { MemoryObserver } from '../../../src/adapters/memory/observer.js';
 import { never } from '../../../src/contracts/contract.js';
-import { sampleRequest, sampleSession } from '../../../src/contracts/samples.js';
+import { sampleConnection, sampleSession } from '../../../src/contracts/samples.js';
 import { isFault } from '../../../src/domain/fault.js';
 import type { Grant } from '../../../src/domain/grant.js';
 import { isRefusal } from '../../../src/domain/refusal.js';
@@ -38,9 +38,9 @@ export const lease: Lease = {
 export function ask(client: PlatformClient, question: Question): Promise<object | undefined> {
   switch (question) {
     case 'findUser':
-      return new HttpAuthenticator(client).identify(caller.key, '192.0.2.7', never());
+      return new HttpAuthenticator(client).identify(caller.key, sampleConnection(), never());
     case 'authorize':
-      return new HttpAccessControl(client).authorize(caller, sampleRequest('git-receive-pack', 'shop'), never());
+      return new HttpAccessControl(client).authorize(sampleSession(caller, 'git-receive-pack', 'shop'), never());
     case 'listApps':
       return new HttpAccessControl(client).list(caller, never());
     case 'openSession':

@@ -186,15 +186,15 @@ describe('the words the document lists are those of the domain', () => {
   });
 });
 
-test('every call carries its ids: of the request always, of connection and session where there is one', () => {
+test('every call carries its ids: of request and connection always, of the session where there is one', () => {
   const headers = (id: OperationId) => {
     const route = routes.find((known) => known.id === id);
     const parameters = route === undefined ? [] : parametersOf(route.operation);
     return parameters.filter((parameter) => parameter.in === 'header').map(({ name }) => name);
   };
   const OF_SESSION = ['X-Request-Id', 'X-Gitmouth-Connection', 'X-Gitmouth-Session'];
-  expect(headers('findUser')).toEqual(['X-Request-Id']);
-  expect(headers('authorize')).toEqual(['X-Request-Id', 'X-Gitmouth-Connection']);
+  expect(headers('findUser')).toEqual(['X-Request-Id', 'X-Gitmouth-Connection']);
+  expect(headers('authorize')).toEqual(OF_SESSION);
   expect(headers('listApps')).toEqual(['X-Request-Id', 'X-Gitmouth-Connection']);
   expect(headers('openSession')).toEqual([...OF_SESSION, 'Idempotency-Key']);
   expect(headers('endSession')).toEqual(OF_SESSION);

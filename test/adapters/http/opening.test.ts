@@ -2,7 +2,7 @@
 import { expect } from '@jest/globals';
 import { HttpAccessControl } from '../../../src/adapters/http/http-access-control.js';
 import { never, rejectionOf, until, within } from '../../../src/contracts/contract.js';
-import { sampleRequest, sampleSession } from '../../../src/contracts/samples.js';
+import { sampleSession } from '../../../src/contracts/samples.js';
 import { isRefusal } from '../../../src/domain/refusal.js';
 import { mustCall } from '../../support/must-call.js';
 import { LINK, type LinkBody, type OpenBody } from '../../support/platform/sessions.js';
@@ -35,7 +35,7 @@ describe('what a platform hears of a session, and what its dyno is given', () =>
         ],
       };
       const access = new HttpAccessControl(client);
-      const granted = await access.authorize(caller, sampleRequest('git-receive-pack', 'shop'), never());
+      const granted = await access.authorize(sampleSession(caller, 'git-receive-pack', 'shop'), never());
       expect(granted).toMatchObject({
         lockMode: 'refuse',
         notice: 'Slow today.',

@@ -2,7 +2,7 @@
 import { expect } from '@jest/globals';
 import { OpenrukoAccessControl } from '../../../src/adapters/openruko/openruko-access-control.js';
 import { never } from '../../../src/contracts/contract.js';
-import { sampleRequest } from '../../../src/contracts/samples.js';
+import { sampleSession } from '../../../src/contracts/samples.js';
 import { SERVICE_KEY, type ApiServer, type Route } from '../../support/openruko/api-server.js';
 import type { Misbehaviour } from '../../support/openruko/misbehaviour.js';
 import { needs } from '../../support/programs.js';
@@ -115,7 +115,7 @@ describe('only what the API server really refuses is a refusal', () => {
         ['git-upload-pack', { access: 'read' }],
         ['git-upload-archive', { kind: 'platform', text: expect.stringContaining('Archives are not given out') }],
       ] as const)
-        expect(await access.authorize(caller, sampleRequest(service, 'shop'), never())).toMatchObject(expected);
+        expect(await access.authorize(sampleSession(caller, service, 'shop'), never())).toMatchObject(expected);
     } finally {
       await house.close();
     }

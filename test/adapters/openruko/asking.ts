@@ -8,7 +8,7 @@ import { OpenrukoProvisioner } from '../../../src/adapters/openruko/openruko-pro
 import { isFault } from '../../../src/domain/fault.js';
 import { isRefusal } from '../../../src/domain/refusal.js';
 import { never } from '../../../src/contracts/contract.js';
-import { sampleCaller, sampleRequest, sampleSession } from '../../../src/contracts/samples.js';
+import { sampleCaller, sampleConnection, sampleSession } from '../../../src/contracts/samples.js';
 import { SERVICE_KEY, type ApiServer, type Route } from '../../support/openruko/api-server.js';
 import { openHouse, type House } from './ground.js';
 
@@ -30,12 +30,11 @@ export function populate(server: ApiServer): void {
 
 /** What is asked, by the call that it rests on. */
 export function ask(client: ApiClient, route: Route): Promise<object> {
-  const request = sampleRequest('git-receive-pack', 'shop');
   switch (route) {
     case 'lookup':
-      return new OpenrukoAuthenticator(client).identify(caller.key, '192.0.2.7', never());
+      return new OpenrukoAuthenticator(client).identify(caller.key, sampleConnection(), never());
     case 'app':
-      return new OpenrukoAccessControl(client).authorize(caller, request, never());
+      return new OpenrukoAccessControl(client).authorize(sampleSession(caller, 'git-receive-pack', 'shop'), never());
     case 'gitaction': {
       const session = sampleSession(caller, 'git-receive-pack', 'shop');
       const grant = { app: 'shop', access: 'write', lockMode: 'wait', creates: false } as const;

@@ -43,7 +43,7 @@ export class ScriptedGateway implements GitGateway {
 
   identify(key: PublicKey, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
     this.lookups.push(key.sha256);
-    return this.authenticator.identify(key, connection.address, signal);
+    return this.authenticator.identify(key, connection, signal);
   }
 
   admit(caller: Caller): LiveConnection {
