@@ -115,7 +115,7 @@ export class DynoChannel {
     this.ending.lose(fault);
   }
 
-  /** Takes a message of the connection protocol. @throws RangeError for one that is cut short. */
+  /** Takes a message of the connection protocol. @throws CutShort. */
   receive(type: number, payload: Buffer): void {
     const fields = new PayloadReader(payload);
     if (type === MESSAGE.GLOBAL_REQUEST) this.#refuseGlobally(fields);

@@ -24,6 +24,9 @@ const MOST_BEFORE_LOGIN_BYTES = 256 * 1024;
 /** As much as is quoted of what is no SSH. */
 const FIRST_LINE_BYTES = 255;
 
+/** What OpenSSH says in place of its line to one connection too many (MaxStartups, PerSourcePenalties). */
+const FULL = /^(?:Exceeded MaxStartups|Not allowed at this time)/;
+
 /** From our end of a connection to the dyno's, before it is cut. */
 const LINGER_MS = 1_000;
 
@@ -54,7 +57,11 @@ export class DynoConnection {
     this.#clientKey = clientKey;
     this.#limits = limits;
     this.#identification = new Identification(() => {
-      this.fail(Trouble.wrong(`it does not speak SSH 2: ${this.#quoted(this.#firstBytes)}`));
+      const words = this.#quoted(this.#firstBytes);
+      const isFull = FULL.test(this.#firstBytes);
+      this.fail(
+        isFull ? Trouble.down(`it takes nobody: ${words}`) : Trouble.wrong(`it does not speak SSH 2: ${words}`),
+      );
     });
     this.#socket = connect({ host: target.host, port: target.port, noDelay: true });
     this.#socket.on('error', (error) => {

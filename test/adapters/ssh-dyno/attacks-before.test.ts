@@ -40,13 +40,18 @@ describe('the first line', () => {
   test.each([
     ['of another protocol', 'HTTP/1.1 400 Bad Request\r\n\r\n', 'HTTP/1.1 400 Bad Request'],
     ['of SSH 1', 'SSH-1.5-old\r\n', 'SSH-1.5-old'],
-    ['that turns away, as sshd does when it is full', 'Exceeded MaxStartups\r\n', 'Exceeded MaxStartups'],
     ['with control characters', 'a\u001b]0;pwned\u0007\r\n', 'a\\u001b]0;pwned\\u0007'],
   ])('%s is a fault that quotes it safely', async (_what, line, quote) => {
     ground = await AttackGround.start((wire) => wire.raw(line));
     const fault = await ground.openFaults();
     expect(fault.code).toBe('GM_BAD_ANSWER');
     expect(fault.message).toContain(`it does not speak SSH 2: "${quote}`);
+  });
+
+  test.each(['Exceeded MaxStartups', 'Not allowed at this time'])('%s is a dyno that is full', async (line) => {
+    ground = await AttackGround.start((wire) => wire.raw(`${line}\r\n`));
+    const fault = await ground.openFaults();
+    expect([fault.code, fault.message]).toEqual(['GM_UNAVAILABLE', expect.stringContaining(line)]);
   });
 
   test('without an end is not waited for', async () => {
@@ -271,7 +276,7 @@ describe('a session that is not opened', () => {
     expect((await ground.openFaults()).message).toContain('tiny-packets');
   });
 
-  test('is a fault with the dyno’s words', async () => {
+  test('is a fault with the words of the dyno', async () => {
     ground = await AttackGround.start(async (wire) => {
       await keyed(wire);
       await wire.acceptLogin();
