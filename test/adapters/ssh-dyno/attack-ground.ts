@@ -40,8 +40,12 @@ export class AttackGround {
     return wire;
   }
 
-  async open(more: Partial<SshDynoSettings> = {}, plan: Partial<SshLink['plan']> = {}): Promise<DynoSession> {
-    const session = await transportWith({ graceMs: 100, ...more }).open(this.#link(plan), never());
+  async open(
+    more: Partial<SshDynoSettings> = {},
+    plan: Partial<SshLink['plan']> = {},
+    link: Partial<Omit<SshLink, 'plan'>> = {},
+  ): Promise<DynoSession> {
+    const session = await transportWith({ graceMs: 100, ...more }).open(this.#link(plan, link), never());
     for (const stream of [session.stdin, session.stdout, session.stderr]) stream.on('error', () => undefined);
     this.#sessions.push(session);
     return session;
@@ -79,13 +83,14 @@ export class AttackGround {
     expect(await heldTo(this.dyno.port)).toEqual([]);
   }
 
-  #link(plan: Partial<SshLink['plan']> = {}): Dyno {
+  #link(plan: Partial<SshLink['plan']> = {}, link: Partial<Omit<SshLink, 'plan'>> = {}): Dyno {
     const hostKey = `ssh-ed25519 ${pinned.blob.toString('base64')}`;
-    return dynoAt({ port: this.dyno.port, hostKey }, { plan });
+    return dynoAt({ port: this.dyno.port, hostKey }, { ...link, plan });
   }
 
   async close(): Promise<void> {
-    await within(Promise.all(this.#sessions.map((session) => session.close())), 'close');
+    // A session that still runs would be waited for.
     await this.dyno.stop();
+    await within(Promise.all(this.#sessions.map((session) => session.close())), 'close');
   }
 }

@@ -86,16 +86,18 @@ export class DynoWire extends HostileWire {
     this.send(message(MESSAGE.CHANNEL_OPEN_CONFIRMATION, ...numbers));
   }
 
-  /** Grants every request up to the command. @returns its line. */
-  async acceptCommand(): Promise<string> {
-    for (;;) {
+  /** Answers every request up to the command. @returns its line, and the variables that were offered before. */
+  async acceptCommand(acceptsVariable: (name: string) => boolean = () => true) {
+    for (const offered: Record<string, string> = {}; ;) {
       const request = new Reader(await this.next(MESSAGE.CHANNEL_REQUEST));
       request.uint32();
       const type = request.text();
-      this.send(message(MESSAGE.CHANNEL_SUCCESS, uint32(this.client)));
-      if (type !== 'exec') continue;
       request.byte();
-      return request.text();
+      const first = request.text();
+      if (type === 'env') offered[first] = request.text();
+      const isGranted = type === 'exec' || (type === 'env' && acceptsVariable(first));
+      this.send(message(isGranted ? MESSAGE.CHANNEL_SUCCESS : MESSAGE.CHANNEL_FAILURE, uint32(this.client)));
+      if (type === 'exec') return { line: first, offered };
     }
   }
 
