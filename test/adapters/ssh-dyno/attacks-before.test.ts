@@ -133,7 +133,7 @@ describe('after a packet length that can be none', () => {
   // Attack: four bytes, and then whatever the line carries. ssh2 reads on, into a buffer of the length that it has just
   // refused: up to 2 GiB.
   test.each([
-    ['before keys are exchanged', (wire: DynoWire) => wire.identify(), 0x3fff_fffc],
+    ['before keys are exchanged', async (wire: DynoWire) => wire.identify(), 0x3fff_fffc],
     ['after the log-in', (wire: DynoWire) => wire.serve(), 0x3fff_fff0],
   ])('%s nothing is kept of what follows', async (_when, before, length) => {
     let [most, sent] = [0, 0];

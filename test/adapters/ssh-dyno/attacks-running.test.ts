@@ -166,16 +166,21 @@ describe('a dyno that does not read', () => {
 
   test('answers to what it asks has them up to a limit', async () => {
     // Attack: ask without end, and read none of the answers. They are written whether anybody takes them or not.
-    const ask = message(MESSAGE.GLOBAL_REQUEST, string('x'), boolean(true));
-    const reason = lostBy(
+    const ask = message(MESSAGE.CHANNEL_OPEN, string(''), ...[1, 2, 3].map(uint32));
+    const session = await attacked(
       (wire) => {
         deaf(wire);
         return wire.flood(() => ask);
       },
       { unreadBytes: 256 * 1024 },
     );
-    expect(await within(reason, 'the end', 60_000)).toContain('does not read');
-  });
+    const fault = await within(
+      session.exit.catch((error: unknown) => error),
+      'the end',
+      60_000,
+    );
+    expect(String(fault)).toContain('does not read');
+  }, 90_000);
 });
 
 describe('the writer', () => {

@@ -21,26 +21,27 @@ const VALUES = [
   '\u0001\u001b[0m\u007f',
 ];
 
-function said(shell: readonly [string, ...string[]], line: string): string {
+/** What a shell's command line says, cut at its NULs. */
+function said(shell: readonly [string, ...string[]], line: string): readonly string[] {
   const [command, ...args] = shell;
-  const { stdout, stderr, status } = spawnSync(command, [...args, line], {
-    encoding: 'utf8',
-    env: { PATH: process.env['PATH'] ?? '' },
-  });
+  const env = { PATH: process.env['PATH'] ?? '' };
+  const { stdout, stderr, status } = spawnSync(command, [...args, line], { encoding: 'utf8', env });
   expect([status, stderr]).toEqual([0, '']);
-  return stdout;
+  return stdout.split('\0').slice(0, -1);
 }
 
 describe.each([
   ['sh', ['sh', '-c']],
   ['bash', ['bash', '--norc', '-c']],
 ] as const)('%s', (_name, shell) => {
-  test.each(VALUES)('takes %j as one word', (value) => {
-    expect(said([...shell], `printf %s ${shellWord(value)}`)).toBe(value);
+  test('takes every value as one word', () => {
+    expect(said([...shell], `printf '%s\\0' ${VALUES.map(shellWord).join(' ')}`)).toEqual(VALUES);
   });
 
-  test.each(VALUES)('sets a variable to %j in front of a command', (value) => {
-    expect(said([...shell], withVariables('printenv A', [['A', value]]))).toBe(`${value}\n`);
+  test('sets variables to every value, in front of a command', () => {
+    const variables = VALUES.map((value, at) => [`VALUE_${at}`, value] as const);
+    const found = said([...shell], withVariables('env -0', variables)).map((entry) => entry.split(/=(.*)/s, 2));
+    expect(Object.fromEntries(found)).toMatchObject(Object.fromEntries(variables));
   });
 });
 

@@ -163,12 +163,15 @@ describe('signals', () => {
 });
 
 test('new keys are made in the middle of a stream, by either side, and not a byte is lost', async () => {
-  const sshd = await start({ more: ['RekeyLimit 512K'] });
-  const session = await running('exec cat', { rekeyBytes: 0.75 * MIB }).open(dynoAt(sshd), never());
-  const bytes = Buffer.alloc(3 * MIB, 'gitmouth');
+  // Fewer bytes than a MiB between two of the dyno's own are an attack after some time.
+  const sshd = await start({ more: ['RekeyLimit 1M', 'LogLevel DEBUG1'] });
+  const session = await running('exec cat', { rekeyBytes: 1.5 * MIB }).open(dynoAt(sshd), never());
+  const bytes = Buffer.alloc(6 * MIB, 'gitmouth');
   const echoed = read(session.stdout);
   session.stdin.end(bytes);
-  expect((await echoed).equals(bytes)).toBe(true);
+  const back = await echoed;
   expect(await session.exit).toEqual({ kind: 'code', code: 0 });
+  expect(back.equals(bytes)).toBe(true);
+  expect(sshd.log.match(/SSH2_MSG_NEWKEYS received/g)?.length).toBeGreaterThan(3);
   await session.close();
 });

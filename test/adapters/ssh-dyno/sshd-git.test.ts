@@ -148,7 +148,9 @@ describe('git, through dynos over SSH', () => {
     expect(await git(folder, 'push', url(), 'main')).toMatchObject({ code: 0 });
     const wire = await CutWire.to(sshd);
     let stopped: Promise<void> | undefined;
-    wire.cutAt('down', 256 * KIB, () => (stopped = sshd.stop()));
+    wire.cutAt('down', 256 * KIB, () => {
+      stopped = sshd.stop();
+    });
     way = { port: wire.port, hostKey: sshd.hostKey };
     const clones = temporaryFolder('clones');
     const cut = await git(clones, 'clone', url(), 'cut');
