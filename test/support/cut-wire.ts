@@ -1,7 +1,7 @@
 /** A wire between a client and a door that is cut after so many bytes. */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { Door, Person } from './door.js';
+import type { Person } from './door.js';
 
 export type Direction = 'up' | 'down';
 
@@ -11,15 +11,20 @@ interface Cut {
   readonly then: () => void;
 }
 
+/** A door, or whatever else listens on loopback. */
+interface Behind {
+  readonly port: number;
+}
+
 export class CutWire {
   /** Bytes that have passed each way, over all connections. */
   readonly passed: Record<Direction, number> = { up: 0, down: 0 };
   readonly #server: Server;
-  readonly #door: Door;
+  readonly #door: Behind;
   readonly #sockets = new Set<Socket>();
   #cut: Cut | undefined;
 
-  private constructor(door: Door, server: Server) {
+  private constructor(door: Behind, server: Server) {
     this.#door = door;
     this.#server = server;
     server.on('connection', (client: Socket) => {
@@ -27,7 +32,7 @@ export class CutWire {
     });
   }
 
-  static async to(door: Door): Promise<CutWire> {
+  static async to(door: Behind): Promise<CutWire> {
     const server = createServer({ noDelay: true }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     return new CutWire(door, server);
@@ -38,10 +43,14 @@ export class CutWire {
     this.#cut = { direction, atByte, then };
   }
 
-  url(app: string): string {
+  get port(): number {
     const address = this.#server.address();
     if (address === null || typeof address === 'string') throw new Error('the wire has no port');
-    return `ssh://git@127.0.0.1:${address.port}/${app}.git`;
+    return address.port;
+  }
+
+  url(app: string): string {
+    return `ssh://git@127.0.0.1:${this.port}/${app}.git`;
   }
 
   /** For `git`: as this person, who finds the door's own key behind the wire. */

@@ -3,28 +3,18 @@ import { Fault } from '../../domain/fault.js';
 import type { ClientWire } from '../ssh2/internals.js';
 import { MESSAGE, string } from '../ssh2/messages.js';
 import type { Outflow } from '../ssh2/outflow.js';
-import { quoted } from '../remote/trouble.js';
 import type { Breach } from './breach.js';
 import * as messages from './channel-messages.js';
 import { Ending } from './ending.js';
 import { exitSignal, exitStatus } from './exit-report.js';
 import { DynoInput } from './input.js';
 import { DynoOutput } from './output.js';
+import { Opening, type Peer } from './opening.js';
 import { PayloadReader } from './payload.js';
 import { InputWindow, WINDOW_BYTES } from './window.js';
 
-/** Smaller ones are an attack: every byte would become a packet, and at 0 none ever gets anywhere. */
-const SMALLEST_PACKET_BYTES = 256;
-
 /** RFC 4254 5.2 */
 const STANDARD_ERROR = 1;
-
-/** Theirs, as they confirmed it. */
-interface Peer {
-  readonly channel: number;
-  readonly windowBytes: number;
-  readonly packetBytes: number;
-}
 
 /**
  * The connection protocol (RFC 4254) with one session on it, in the client's role.
@@ -40,7 +30,7 @@ export class DynoChannel {
   readonly #breach: (breach: Breach) => void;
   readonly #window: InputWindow;
   readonly #replies: ((isGranted: boolean) => void)[] = [];
-  #opening: { opened(peer: Peer): void; refused(fault: Fault): void } | undefined;
+  #opening: Opening | undefined;
   #peer: Peer | undefined;
   #stdin: DynoInput | undefined;
   #hasEnded = false;
@@ -63,10 +53,10 @@ export class DynoChannel {
 
   /** @throws Fault (stage `connect`) when the dyno opens no session. Never settles when the connection is lost. */
   async open(outflow: Outflow): Promise<DynoInput> {
-    const peer = await new Promise<Peer>((opened, refused) => {
-      this.#opening = { opened, refused };
-      this.#wire.post(messages.openSession(WINDOW_BYTES));
-    });
+    const opening = new Opening();
+    this.#opening = opening;
+    this.#wire.post(messages.openSession(WINDOW_BYTES));
+    const peer = await opening.peer;
     const way = {
       ...peer,
       send: (bytes: Buffer) => {
@@ -115,7 +105,7 @@ export class DynoChannel {
     this.ending.lose(fault);
   }
 
-  /** Takes a message of the connection protocol. @throws RangeError for one that is cut short. */
+  /** Takes a message of the connection protocol. @throws CutShort. */
   receive(type: number, payload: Buffer): void {
     const fields = new PayloadReader(payload);
     if (type === MESSAGE.GLOBAL_REQUEST) this.#refuseGlobally(fields);
@@ -138,25 +128,10 @@ export class DynoChannel {
   }
 
   #answerOpening(type: number, fields: PayloadReader): void {
-    const opening = this.#opening;
+    const answer = this.#opening?.answer(type, fields) ?? 'message-out-of-place';
     this.#opening = undefined;
-    if (opening === undefined) {
-      this.#breach('message-out-of-place');
-      return;
-    }
-    if (type === MESSAGE.CHANNEL_OPEN_FAILURE) {
-      fields.uint32();
-      const words = `the dyno opens no session: ${quoted(fields.text(), [])}`;
-      opening.refused(new Fault('GM_DYNO_START', 'connect', words));
-      return;
-    }
-    const [channel, windowBytes, largest] = [fields.uint32(), fields.uint32(), fields.uint32()];
-    if (largest < SMALLEST_PACKET_BYTES) {
-      this.#breach('tiny-packets');
-      return;
-    }
-    this.#peer = { channel, windowBytes, packetBytes: Math.min(largest, messages.PACKET_BYTES) };
-    opening.opened(this.#peer);
+    if (typeof answer === 'object') this.#peer = answer;
+    else if (answer !== 'refused') this.#breach(answer);
   }
 
   #receiveOpen(type: number, fields: PayloadReader): void {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import ssh2 from 'ssh2';
-import { Fault } from '../../domain/fault.js';
 import { ALGORITHMS } from '../ssh2/algorithms.js';
 import { Identification } from '../ssh2/guard/identification.js';
 import { guardKeyExchange } from '../ssh2/guard/key-exchange.js';
@@ -16,6 +15,7 @@ import { keepalive } from './channel-messages.js';
 import { Keepalive } from './keepalive.js';
 import { gateMessages } from './message-gate.js';
 import type { ConnectionLimits } from './settings.js';
+import { troubleOfSsh, wrongHostKey, type SshError } from './ssh-trouble.js';
 import type { Target } from './target.js';
 
 /** Whatever it is made of: a key exchange, a banner and the log-in are some KiB. */
@@ -23,6 +23,9 @@ const MOST_BEFORE_LOGIN_BYTES = 256 * 1024;
 
 /** As much as is quoted of what is no SSH. */
 const FIRST_LINE_BYTES = 255;
+
+/** What OpenSSH says in place of its line to one connection too many (MaxStartups, PerSourcePenalties). */
+const FULL = /^(?:Exceeded MaxStartups|Not allowed at this time)/;
 
 /** From our end of a connection to the dyno's, before it is cut. */
 const LINGER_MS = 1_000;
@@ -42,8 +45,6 @@ export class DynoConnection {
   readonly #identification: Identification;
   #firstBytes = '';
   #bytesBeforeLogin = 0;
-  /** The fingerprint of a host key that is not the pinned one. */
-  #wrongHostKey: string | undefined;
   #wire: ClientWire | undefined;
   #keepalive: Keepalive | undefined;
   #cut: NodeJS.Timeout | undefined;
@@ -54,7 +55,11 @@ export class DynoConnection {
     this.#clientKey = clientKey;
     this.#limits = limits;
     this.#identification = new Identification(() => {
-      this.fail(Trouble.wrong(`it does not speak SSH 2: ${this.#quoted(this.#firstBytes)}`));
+      const words = this.#quoted(this.#firstBytes);
+      const isFull = FULL.test(this.#firstBytes);
+      this.fail(
+        isFull ? Trouble.down(`it takes nobody: ${words}`) : Trouble.wrong(`it does not speak SSH 2: ${words}`),
+      );
     });
     this.#socket = connect({ host: target.host, port: target.port, noDelay: true });
     this.#socket.on('error', (error) => {
@@ -81,22 +86,22 @@ export class DynoConnection {
   async logIn(): Promise<{ channel: DynoChannel; outflow: Outflow }> {
     if (this.#socket.connecting) await this.unlessOver(new Promise((resolve) => this.#socket.once('connect', resolve)));
     this.over.throwIfAborted();
+    const target = this.#target;
     const client = new ssh2.Client();
     const ready = new Promise<void>((resolve) => client.once('ready', () => resolve()));
-    client.on('error', (error: Error & { level?: string }) => {
-      this.fail(this.#troubleOf(error));
+    client.on('error', (error: SshError) => {
+      this.fail(troubleOfSsh(error, target));
     });
     filterInput(this.#socket, (bytes, handOn) => {
       this.#heard(bytes, handOn);
     });
-    const { user, hostKeyAlgorithms } = this.#target;
     client.connect({
       sock: this.#socket,
-      username: user,
+      username: target.user,
       privateKey: this.#clientKey,
       authHandler: ['publickey'],
       hostVerifier: (blob: Buffer) => this.#isPinned(blob),
-      algorithms: { ...ALGORITHMS.modern, serverHostKey: hostKeyAlgorithms },
+      algorithms: { ...ALGORITHMS.modern, serverHostKey: target.hostKeyAlgorithms },
       ident: 'gitmouth',
       // The time is kept by whoever opens a dyno, and from the first packet on.
       readyTimeout: 0,
@@ -194,38 +199,16 @@ export class DynoConnection {
   }
 
   #isPinned(blob: Buffer): boolean {
-    if (blob.equals(this.#target.hostKey.blob)) return true;
-    this.#wrongHostKey = `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
-    return false;
-  }
-
-  #troubleOf(error: Error & { readonly level?: string; readonly code?: unknown }): Trouble | Fault {
-    const { hostKey, user } = this.#target;
-    if (this.#wrongHostKey !== undefined) {
-      return Trouble.wrong(
-        `its host key is ${this.#wrongHostKey}, and the pinned one is ${hostKey.sha256}: somebody else answers there, or the dyno has new keys`,
-      );
-    }
-    const words = this.#quoted(error.message);
-    switch (error.level) {
-      case 'client-authentication':
-        return new Fault(
-          'GM_DYNO_START',
-          'connect',
-          `the dyno does not let gitmouth in as ${this.#quoted(user)}: put the public half of its client key into that user's authorized_keys there`,
-        );
-      case 'client-socket':
-        return Trouble.of(error);
-      case 'handshake':
-        return Trouble.wrong(`no keys could be agreed on (${words}); the pinned host key is ${hostKey.sha256}`);
-      default:
-        return typeof error.code === 'number'
-          ? Trouble.down(`it ended the connection: ${words}`)
-          : Trouble.wrong(`it does not keep to the rules of SSH (${words})`);
-    }
+    const isPinned = blob.equals(this.#target.hostKey.blob);
+    if (!isPinned) this.fail(wrongHostKey(fingerprintOf(blob), this.#target));
+    return isPinned;
   }
 
   #quoted(text: string): string {
     return quoted(text, this.#target.secrets);
   }
+}
+
+function fingerprintOf(blob: Buffer): string {
+  return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }

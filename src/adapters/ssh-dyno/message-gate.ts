@@ -1,7 +1,7 @@
 import type { ClientWire } from '../ssh2/internals.js';
 import { MESSAGE } from '../ssh2/messages.js';
 import type { Breach } from './breach.js';
-import { PayloadReader } from './payload.js';
+import { CutShort, PayloadReader } from './payload.js';
 
 /** What ssh2 may see at any time outside a key exchange. */
 const ALWAYS: readonly number[] = [MESSAGE.IGNORE, MESSAGE.UNIMPLEMENTED, MESSAGE.DEBUG, MESSAGE.KEXINIT];
@@ -47,7 +47,7 @@ export function gateMessages(wire: ClientWire, listener: Listener): void {
     try {
       listener.receive(type, payload);
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
+      if (!(error instanceof CutShort)) throw error;
       listener.breach('broken-protocol');
     }
   };

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 const AHEAD_BYTES = 16 * 1024;
 
 /** Chunks below this are copied together: a dyno may send one byte at a time, each out of 64 KiB that it would pin. */
-const BLOCK_BYTES = 16 * 1024;
+const BLOCK_BYTES = 32 * 1024;
 
 /** One of a command's outputs: keeps what was not read yet, and tells of what was. */
 export class DynoOutput extends Readable {

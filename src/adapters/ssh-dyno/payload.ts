@@ -1,4 +1,7 @@
-/** Reads the fields of a message one after the other (RFC 4251 5). */
+/** A message ends before its fields do. */
+export class CutShort extends Error {}
+
+/** Reads the fields of a message one after the other (RFC 4251 5). Every method throws `CutShort` beyond the end. */
 export class PayloadReader {
   readonly #bytes: Buffer;
   /** Behind the message's number. */
@@ -8,30 +11,28 @@ export class PayloadReader {
     this.#bytes = bytes;
   }
 
-  /** @throws RangeError beyond the end, as every method here does. */
   uint32(): number {
-    const value = this.#bytes.readUInt32BE(this.#at);
-    this.#at += 4;
-    return value;
+    return this.#take(4).readUInt32BE();
   }
 
   boolean(): boolean {
-    const value = this.#bytes.readUInt8(this.#at);
-    this.#at += 1;
-    return value !== 0;
+    return this.#take(1).readUInt8() !== 0;
   }
 
   /** A part of the message's own bytes, not a copy. */
   string(): Buffer {
-    const length = this.uint32();
-    const end = this.#at + length;
-    if (end > this.#bytes.length) throw new RangeError('a string that is longer than its message');
-    const value = this.#bytes.subarray(this.#at, end);
-    this.#at = end;
-    return value;
+    return this.#take(this.uint32());
   }
 
   text(): string {
     return this.string().toString('utf8');
+  }
+
+  #take(bytes: number): Buffer {
+    const end = this.#at + bytes;
+    if (end > this.#bytes.length) throw new CutShort('the message is cut short');
+    const field = this.#bytes.subarray(this.#at, end);
+    this.#at = end;
+    return field;
   }
 }

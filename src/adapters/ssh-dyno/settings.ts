@@ -38,7 +38,7 @@ export const GUARD_LIMITS: GuardLimits = {
   rekeyBytes: 1024 * MIB,
   rekeyMs: 3_600_000,
   rekeysPerMinute: 10,
-  unreadBytes: 4 * MIB,
+  unreadBytes: 2 * MIB,
   unreadBytesBeforeLogin: 256 * 1024,
   unreadMs: 120_000,
 };

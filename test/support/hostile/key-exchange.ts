@@ -1,4 +1,4 @@
-/** The key exchange (RFC 4253 7) by curve25519-sha256 (RFC 8731), as a client does it; the host key is taken on trust. */
+/** The key exchange (RFC 4253 7) by curve25519-sha256 (RFC 8731), in both roles; a client takes the host key on trust. */
 import { createHash, createPublicKey, diffieHellman, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { boolean, MESSAGE, message, Reader, string, uint32 } from '../ssh-bytes.js';
 import { SIZES, type CipherName, type Keys } from './packets.js';
@@ -13,7 +13,7 @@ export interface Offer {
 }
 
 const STRICT_CLIENT = 'kex-strict-c-v00@openssh.com';
-const STRICT_SERVER = 'kex-strict-s-v00@openssh.com';
+export const STRICT_SERVER = 'kex-strict-s-v00@openssh.com';
 
 export const OFFER: Offer = {
   kex: ['curve25519-sha256', STRICT_CLIENT, 'ext-info-c'],
@@ -45,20 +45,27 @@ export function readKexInit(payload: Buffer): Offer {
 }
 
 /** Whether both sides count their packets anew after each key exchange (OpenSSH's PROTOCOL 1.9). */
-export function isStrict(mine: Buffer, theirs: Buffer): boolean {
-  return readKexInit(mine).kex.includes(STRICT_CLIENT) && readKexInit(theirs).kex.includes(STRICT_SERVER);
+export function isStrict(client: Buffer, server: Buffer): boolean {
+  return readKexInit(client).kex.includes(STRICT_CLIENT) && readKexInit(server).kex.includes(STRICT_SERVER);
 }
 
 /** Both sides of one exchange, as far as they are hashed (RFC 5656 4). */
 export interface Exchange {
-  readonly identifications: readonly [mine: string, theirs: string];
-  readonly inits: readonly [mine: Buffer, theirs: Buffer];
+  readonly identifications: readonly [client: string, server: string];
+  readonly inits: readonly [client: Buffer, server: Buffer];
 }
 
 export interface NewKeys {
   readonly hash: Buffer;
   readonly toServer: Keys;
   readonly toClient: Keys;
+}
+
+/** A server's own key. */
+export interface HostSigner {
+  readonly blob: Buffer;
+  /** The signature with its algorithm's name. */
+  sign(hash: Buffer): Buffer;
 }
 
 /** One ephemeral key pair. */
@@ -70,25 +77,19 @@ export class Curve25519 {
     return message(MESSAGE.KEX_ECDH_INIT, string(this.#point));
   }
 
-  /** @param sessionId the hash of the connection's first exchange; undefined in that one. */
-  finish(reply: Buffer, { identifications, inits }: Exchange, sessionId: Buffer | undefined): NewKeys {
+  /** As a client. @param sessionId the hash of the connection's first exchange; undefined in that one. */
+  finish(reply: Buffer, exchange: Exchange, sessionId: Buffer | undefined): NewKeys {
     const reader = new Reader(reply);
     const [hostKey, theirs] = [reader.string(), reader.string()];
-    const secret = positive(this.#secretWith(theirs));
-    const hashed = [...identifications, ...inits, hostKey, this.#point, theirs];
-    const hash = sha256(...hashed.map(string), secret);
-    // RFC 4253 7.2
-    const derive = (letter: string, size: number) =>
-      sha256(secret, hash, Buffer.from(letter), sessionId ?? hash).subarray(0, size);
-    const cipher = agreedCipher(...inits);
-    const size = SIZES[cipher];
-    const keys = (iv: string, key: string, mac: string): Keys => ({
-      cipher,
-      iv: derive(iv, size.iv),
-      key: derive(key, size.key),
-      mac: derive(mac, size.mac),
-    });
-    return { hash, toServer: keys('A', 'C', 'E'), toClient: keys('B', 'D', 'F') };
+    return newKeys(exchange, [hostKey, this.#point, theirs], this.#secretWith(theirs), sessionId);
+  }
+
+  /** As a server, upon a client's `KEX_ECDH_INIT`. */
+  answer(init: Buffer, exchange: Exchange, host: HostSigner, sessionId: Buffer | undefined) {
+    const theirs = new Reader(init).string();
+    const keys = newKeys(exchange, [host.blob, theirs, this.#point], this.#secretWith(theirs), sessionId);
+    const parts = [host.blob, this.#point, host.sign(keys.hash)].map(string);
+    return { keys, reply: message(MESSAGE.KEX_ECDH_REPLY, ...parts) };
   }
 
   get #point(): Buffer {
@@ -102,10 +103,32 @@ export class Curve25519 {
   }
 }
 
+function newKeys(
+  { identifications, inits }: Exchange,
+  points: readonly [hostKey: Buffer, client: Buffer, server: Buffer],
+  shared: Buffer,
+  sessionId: Buffer | undefined,
+): NewKeys {
+  const secret = positive(shared);
+  const hash = sha256(...[...identifications, ...inits, ...points].map(string), secret);
+  // RFC 4253 7.2
+  const derive = (letter: string, size: number) =>
+    sha256(secret, hash, Buffer.from(letter), sessionId ?? hash).subarray(0, size);
+  const cipher = agreedCipher(...inits);
+  const size = SIZES[cipher];
+  const keys = (iv: string, key: string, mac: string): Keys => ({
+    cipher,
+    iv: derive(iv, size.iv),
+    key: derive(key, size.key),
+    mac: derive(mac, size.mac),
+  });
+  return { hash, toServer: keys('A', 'C', 'E'), toClient: keys('B', 'D', 'F') };
+}
+
 /** The client's first choice that the server has (RFC 4253 7.1). */
-function agreedCipher(mine: Buffer, theirs: Buffer): CipherName {
+function agreedCipher(client: Buffer, server: Buffer): CipherName {
   const known = (name: string): name is CipherName => name in SIZES;
-  const agreed = readKexInit(mine).cipher.find((name) => readKexInit(theirs).cipher.includes(name));
+  const agreed = readKexInit(client).cipher.find((name) => readKexInit(server).cipher.includes(name));
   if (agreed === undefined || !known(agreed))
     throw new Error(`no cipher of this client's: ${agreed ?? 'none in common'}`);
   return agreed;
