@@ -2,7 +2,7 @@ import type { AppNames } from '../domain/app-name.js';
 import type { DynosFull } from '../domain/dyno-queue.js';
 import { parseGitCommand, parseGitProtocol, type GitRequest } from '../domain/git-request.js';
 import type { AppAccess, Grant } from '../domain/grant.js';
-import { withinBinding } from '../domain/key-binding.js';
+import { listWithinBinding, withinBinding } from '../domain/key-binding.js';
 import { needsLock, type LockHolder } from '../domain/lock-policy.js';
 import type { PublicKey } from '../domain/public-key.js';
 import { isRefusal, type Refusal } from '../domain/refusal.js';
@@ -123,7 +123,8 @@ export class ServeGit implements GitGateway {
   /** A greeting is worth giving without them. */
   async #appsOf(caller: Caller, signal: AbortSignal): Promise<readonly AppAccess[] | undefined> {
     try {
-      return await this.#parts.accessControl.list(caller, signal);
+      const apps = await this.#parts.accessControl.list(caller, signal);
+      return apps === undefined ? undefined : listWithinBinding(caller.user, apps);
     } catch (error) {
       signal.throwIfAborted();
       this.#parts.observer.record({ type: 'fault', fault: faultFacts(error), connection: caller.connection.id });

@@ -85,6 +85,17 @@ describe('a key that is bound', () => {
 });
 
 describe('a greeting', () => {
+  test('of a deploy key names what it opens, and no other app of its user', async () => {
+    const house = new MemoryHouse();
+    for (const app of ['blog', 'wiki']) house.platform.createApp(app, 'alice');
+    const binding = { apps: ['blog', 'elsewhere'], access: 'read' } as const;
+    house.authenticator.identify = async () => ({ name: 'alice', binding });
+    const visit = house.visit({ kind: 'shell' });
+    await visit.exit();
+    expect(visit.stderr).toContain('\nYour apps:\n\n    blog (to read)\n\n');
+    for (const app of ['shop', 'wiki', 'elsewhere']) expect(visit.stderr).not.toContain(app);
+  });
+
   test('names the apps', async () => {
     const house = new MemoryHouse();
     const visit = house.visit({ kind: 'shell' });

@@ -1,5 +1,4 @@
 import type { AppAccess, Grant } from '../../domain/grant.js';
-import { listWithinBinding } from '../../domain/key-binding.js';
 import type { Refusal } from '../../domain/refusal.js';
 import type { Caller, Session } from '../../domain/session.js';
 import type { AccessControl } from '../../ports/access-control.js';
@@ -20,9 +19,6 @@ export class HttpAccessControl implements AccessControl {
   }
 
   list(caller: Caller, signal: AbortSignal): Promise<readonly AppAccess[] | undefined> {
-    return inStage('authorize', WHOSE, signal, async () => {
-      const apps = await this.#client.listApps(caller, signal);
-      return apps === undefined ? undefined : listWithinBinding(caller.user, apps);
-    });
+    return inStage('authorize', WHOSE, signal, () => this.#client.listApps(caller, signal));
   }
 }

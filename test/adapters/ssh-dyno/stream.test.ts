@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import type { DynoSession } from '../../../src/ports/transport.js';
 import { never, until } from '../../../src/contracts/contract.js';
-import { figure, mebibytes } from '../../support/figures.js';
+import { LONG_STREAM_LIMIT_MS, LONG_STREAM_SAYS, passLongStream } from '../../support/long-stream.js';
 import { median } from '../../support/machine.js';
 import { needs } from '../../support/programs.js';
 import { Sshd } from '../../support/ssh-dyno/sshd.js';
@@ -13,18 +13,13 @@ import { clientKey, dynoAt, MIB, running } from './ground.js';
 
 const { describe, test } = needs('sshd', 'bwrap');
 
-const STREAM_BYTES = (process.env['GITMOUTH_SOAK'] === '1' ? 1024 : 256) * MIB;
 const PIECE_BYTES = 64 * 1024;
 /** What V8 and the allocator take now and then, whatever is held. */
 const SLACK_BYTES = 64 * MIB;
 /** In all our queues: two windows, and what streams read ahead. */
 const MOST_HELD_BYTES = 4 * MIB;
-const LIMIT_MS = 300_000;
 
-/**
- * A stream that no two runs have alike, made and compared at next to no cost: its pieces are cut out of random bytes,
- * each at a place of its own.
- */
+/** A stream that no two runs have alike, cheap to compare: its pieces are cut out of random bytes. */
 class RandomStream {
   static readonly #POOL_BYTES = 16 * MIB;
   readonly #pool = randomBytes(RandomStream.#POOL_BYTES);
@@ -77,45 +72,15 @@ describe('a stream through a dyno', () => {
 
   const open = () => running('exec cat').open(dynoAt(sshd), never());
 
-  /** Sends so much and takes it back. @returns the most that was held, and the rates. */
-  async function pass(bytes: number): Promise<{ most: number; perSecond: number; resident: number }> {
-    const session = await open();
-    const stream = new RandomStream();
-    const since = performance.now();
-    const writing = stream.writeTo(session, bytes);
-    let [most, next] = [0, 0];
-    const resident: number[] = [];
-    for await (const chunk of session.stdout) {
-      stream.check(chunk as Buffer);
-      most = Math.max(most, heldBytes(session));
-      if (stream.receivedBytes < next) continue;
-      next += 4 * MIB;
-      resident.push(process.memoryUsage.rss());
-    }
-    await writing;
-    const perSecond = (bytes / (performance.now() - since)) * 1000;
-    expect(stream.receivedBytes).toBe(bytes);
-    expect(await session.exit).toEqual({ kind: 'code', code: 0 });
-    await session.close();
-    return { most, perSecond, resident: median(resident) };
-  }
-
   test(
-    `of ${STREAM_BYTES / MIB} MiB comes back byte for byte, and memory stays flat`,
+    LONG_STREAM_SAYS,
     async () => {
-      // Warm: everything is loaded, and the allocator has what it needs.
-      await pass(32 * MIB);
-      const before = await residentBytes();
-      const { most, perSecond, resident } = await pass(STREAM_BYTES);
-      figure('a stream through a dyno over SSH, both ways: a second', mebibytes(perSecond));
-      figure(
-        'a stream through a dyno over SSH: growth of the resident memory, as a median',
-        mebibytes(resident - before),
-      );
-      expect(most).toBeLessThan(MOST_HELD_BYTES);
-      expect(resident - before).toBeLessThan(SLACK_BYTES);
+      const session = await open();
+      await passLongStream('through a dyno over SSH', session);
+      expect(await session.exit).toEqual({ kind: 'code', code: 0 });
+      await session.close();
     },
-    LIMIT_MS,
+    LONG_STREAM_LIMIT_MS,
   );
 
   test('stands still when nobody reads it, with little held, and goes on where it stopped', async () => {
