@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { join } from 'node:path';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
 import {
   MemoryAccessControl,
@@ -24,10 +23,8 @@ import { importAdapters, type Adapter } from './adapter-modules.js';
 import { BoundPorts } from './bound-ports.js';
 import type { Config } from './config.js';
 import { DynoSlots } from './dyno-slots.js';
+import { hostKeysAt } from './host-keys-at.js';
 import { KeyLookups } from './key-lookups.js';
-import { embedded } from './platforms/embedded.js';
-import { http } from './platforms/http.js';
-import { openruko } from './platforms/openruko.js';
 import type { Platform } from './platforms/platform.js';
 import { ServeGit } from './serve-git.js';
 import { tokens, type Lifecycle } from './tokens.js';
@@ -61,15 +58,16 @@ export async function createContainer(config: Config, modules: readonly Containe
   }
 }
 
+/** The others stay unloaded. */
 async function openPlatformOf(config: Config): Promise<Platform> {
   const { platform } = config;
   switch (platform.kind) {
     case 'embedded':
-      return embedded(config);
+      return (await import('./platforms/embedded.js')).embedded(config);
     case 'openruko':
-      return openruko(config, platform);
+      return (await import('./platforms/openruko.js')).openruko(config, platform);
     case 'http':
-      return http(config, platform);
+      return (await import('./platforms/http.js')).http(config, platform);
   }
 }
 
@@ -182,12 +180,6 @@ function partsOf(ports: ReturnType<typeof portsOf>, config: Config, platform: Pl
     lifecycles,
     ...(platform.sandbox === undefined ? {} : { sandbox: platform.sandbox }),
   };
-}
-
-/** Where the host keys are, for `loadHostKeys` and `loadOrCreateHostKeys`. */
-export function hostKeysAt({ dataFolder, algorithms, platform }: Config): Parameters<typeof loadOrCreateHostKeys> {
-  const ownFile = platform.kind === 'openruko' ? platform.hostKeyFile : undefined;
-  return [join(dataFolder, 'host-keys'), algorithms, ownFile];
 }
 
 function systemModule(config: Config): ContainerModule {

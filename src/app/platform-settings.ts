@@ -63,12 +63,12 @@ export const PLATFORM_SETTINGS = {
   GITMOUTH_DYNO_SSH_KEY: [
     text,
     '',
-    'Private key that gitmouth shows its dynos over SSH; unset, `dyno_ed25519_key` in the data folder, made when missing.',
+    'Private key that dynos over SSH let gitmouth in by (`http` alone); unset, one in the data folder, made when missing.',
   ],
   GITMOUTH_DYNO_SSH_VARIABLES: [
     z.enum(VARIABLES, `must be ${VARIABLES.join(', ')}`),
     'auto',
-    'How variables reach a dyno over SSH: as `environment`, before the `command` (never secrets), or what works (`auto`).',
+    'How variables reach dynos over SSH (`http` alone): as `environment`, before the `command` (no secrets), or as works (`auto`).',
   ],
   APISERVER_KEY: [secret, '', "The API server's own key, which dyno hosts know gitmouth by too (`openruko` alone)."],
   APISERVER_PROTOCOL: [
@@ -78,7 +78,7 @@ export const PLATFORM_SETTINGS = {
   ],
   APISERVER_HOSTNAME: [serverName, 'localhost', 'Host of the API server.'],
   APISERVER_PORT: [port, '5000', 'Port of the API server.'],
-  DYNOHOST_RENDEZVOUS_PORT: [port, '4000', 'Port of every dyno host.'],
+  DYNOHOST_RENDEZVOUS_PORT: [port, '4000', 'Port of every dyno host (`openruko` alone).'],
   GITMOUTH_DYNO_HOST_CA: [pem, '', 'As `GITMOUTH_API_CA`, for the dyno hosts (`openruko` alone).'],
   GITMOUTH_DYNO_HOST_PIN: [pin, '', 'As `GITMOUTH_API_PIN`, for the dyno hosts.'],
   GITMOUTH_DYNO_HOST_SERVER_NAME: [serverName, '', 'As `GITMOUTH_API_SERVER_NAME`, for the dyno hosts.'],
@@ -89,7 +89,11 @@ export const PLATFORM_SETTINGS = {
     '60',
     'How long a dyno of a dyno host may take until git says its first word, in seconds.',
   ],
-  GITMOUTH_PORT: [port, '', "The original's name for the port to listen on, on every interface (`openruko` alone)."],
+  GITMOUTH_PORT: [
+    port,
+    '',
+    "The original's name for the port to listen on, on every IPv4 interface (`openruko` alone).",
+  ],
   GITMOUTH_PRIVATE_KEY: [
     text,
     '',

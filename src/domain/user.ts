@@ -4,7 +4,7 @@ import type { KeyBinding } from './key-binding.js';
 export interface User {
   readonly name: string;
   /**
-   * A secret of the user's platform that later questions to it need (Openruko's API key).
+   * A secret of the user's platform, for an adapter whose later questions to it need one; none here does.
    * It never enters an event, a log or a message.
    */
   readonly credential?: string;

@@ -16,8 +16,8 @@ import { ContainerModule } from 'inversify';
 import { tokens } from 'gitmouth';
 export default new ContainerModule(({ onActivation }) => {
   onActivation(tokens.authenticator, (_context, platform) => ({
-    async identify(key, address, signal) {
-      const answer = await platform.identify(key, address, signal);
+    async identify(key, connection, signal) {
+      const answer = await platform.identify(key, connection, signal);
       return answer.name === 'bob' ? answer : { kind: 'unknown-key' };
     },
   }));

@@ -7,6 +7,7 @@ import { expect } from '@jest/globals';
 import { execute, PROGRAM } from '../support/door.js';
 import { ApiServer, SERVICE_KEY } from '../support/openruko/api-server.js';
 import { Authority } from '../support/openruko/certificates.js';
+import { PlatformServer, TOKEN } from '../support/platform/platform-server.js';
 import { needs } from '../support/programs.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -18,23 +19,26 @@ interface Finding {
   readonly says: string;
 }
 
-async function examine(server: ApiServer, authority: Authority, more: Record<string, string> = {}) {
-  const home = temporaryFolder('home');
+const OF_PLATFORMS = ['platform', 'dyno hosts', 'dyno key'];
+
+async function doctor(authority: Authority, more: Record<string, string>, home = temporaryFolder('home')) {
   const ca = join(home, 'ca.pem');
   writeFileSync(ca, authority.certificate);
   const env = {
     HOME: home,
     GITMOUTH_DATA: join(home, 'data'),
     GITMOUTH_LISTEN: '127.0.0.1:0',
-    GITMOUTH_PLATFORM: 'openruko',
-    APISERVER_KEY: SERVICE_KEY,
-    APISERVER_PORT: String(server.port),
     GITMOUTH_API_CA: ca,
     ...more,
   };
   const { code, stdout } = await execute(process.execPath, [PROGRAM, 'doctor', '--json'], { env });
   const findings = JSON.parse(stdout) as readonly Finding[];
-  return { code, stdout, platform: findings.filter(({ check }) => check === 'platform' || check === 'dyno hosts') };
+  return { env, code, stdout, platform: findings.filter(({ check }) => OF_PLATFORMS.includes(check)) };
+}
+
+function examine(server: ApiServer, authority: Authority, more: Record<string, string> = {}) {
+  const openruko = { GITMOUTH_PLATFORM: 'openruko', APISERVER_KEY: SERVICE_KEY, APISERVER_PORT: String(server.port) };
+  return doctor(authority, { ...openruko, ...more });
 }
 
 async function withServer(use: (server: ApiServer, authority: Authority) => Promise<void>): Promise<void> {
@@ -82,4 +86,35 @@ describe('the doctor of GITMOUTH_PLATFORM=openruko', () => {
       expect(platform.map(({ state }) => state)).toEqual(['warning', 'ok', 'warning']);
       expect(platform[0]?.says).toMatch(/^THE API IS NOT VERIFIED/);
     }));
+});
+
+describe('the doctor of GITMOUTH_PLATFORM=http', () => {
+  test('asks the API who holds a key that nobody has, and shows the key for its dynos once there is one', async () => {
+    const authority = new Authority();
+    const api = await PlatformServer.start({
+      identity: authority.issue(),
+      credential: { kind: 'bearer', token: TOKEN },
+    });
+    const home = temporaryFolder('home');
+    const settings = { GITMOUTH_PLATFORM: 'http', GITMOUTH_API_URL: api.url, GITMOUTH_API_TOKEN: TOKEN };
+    try {
+      const before = await doctor(authority, settings, home);
+      expect(before.platform).toEqual([
+        { check: 'platform', state: 'ok', says: `${api.url} answers` },
+        { check: 'dyno key', state: 'ok', says: expect.stringContaining('none yet') },
+      ]);
+      expect(api.calls.map(({ operation }) => operation)).toEqual(['findUser']);
+      expect(api.violations).toEqual([]);
+      const shown = await execute(process.execPath, [PROGRAM, 'dynokey', 'show'], { env: before.env });
+      expect(shown.stdout).toMatch(/^ssh-ed25519 \S+ gitmouth\n$/);
+      const after = await doctor(authority, settings, home);
+      expect(after.platform[1]?.says).toContain(shown.stdout.trim());
+      const wrong = await doctor(authority, { ...settings, GITMOUTH_API_TOKEN: 'another-token' }, home);
+      expect(wrong.platform[0]).toMatchObject({ state: 'problem', says: expect.stringContaining('401') });
+      expect([before, after, wrong].map(({ code }) => code)).toEqual([0, 0, 1]);
+      expect(wrong.stdout).not.toMatch(/another-token|token-0b1c/);
+    } finally {
+      await api.stop();
+    }
+  });
 });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Dyno } from '../../domain/dyno.js';
 import { planDyno } from '../../domain/dyno-policy.js';
 import type { Grant } from '../../domain/grant.js';
-import { algorithmOfBlob, isKeyAlgorithm } from '../../domain/public-key.js';
+import { algorithmOfBlob } from '../../domain/public-key.js';
 import type { Refusal } from '../../domain/refusal.js';
 import type { Session } from '../../domain/session.js';
 import type { Answer } from '../remote/http-caller.js';
@@ -22,7 +22,7 @@ const sshLink = z.strictObject({
   host_key: z
     .string()
     .max(LONGEST_HOST_KEY)
-    .refine(isHostKey, 'is no host key: one of `ssh-ed25519 AAAA…`, without a comment'),
+    .refine(isHostKey, 'is no Ed25519 or RSA host key: `ssh-ed25519 AAAA…`, without a comment'),
   repository: z.string().regex(/^[A-Za-z0-9/~._][A-Za-z0-9/~._@+=,-]{0,1023}$/, 'is no path that can be passed on'),
 });
 
@@ -46,10 +46,13 @@ export function dynoOf(answer: Answer, grant: Grant, session: Session): Dyno | R
   return { id: dyno.id, link: { kind, host, port, user, hostKey, repository, plan: planDyno(session, grant) } };
 }
 
+/** What dynos over SSH may show (the modern algorithms). */
+const HOST_KEY_TYPES = ['ssh-ed25519', 'ssh-rsa'];
+
 /** One whose name says what its blob is. */
 function isHostKey(text: string): boolean {
   const [, name = '', base64 = ''] = /^([a-z0-9-]+) ([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? [];
-  if (!isKeyAlgorithm(name)) return false;
+  if (!HOST_KEY_TYPES.includes(name)) return false;
   const blob = Buffer.from(base64, 'base64');
   return blob.toString('base64') === base64 && algorithmOfBlob(blob) === name;
 }

@@ -30,7 +30,7 @@ const text = z
   .refine((words) => words.trim() !== '', 'says nothing')
   .transform((words) => (words.length > LONGEST_TEXT ? `${words.slice(0, LONGEST_TEXT)}…` : words));
 
-/** The first three are told in gitmouth's own words, so that no app's existence can be read from them. */
+/** Without a text it is told in gitmouth's own words: "no access" reads the same for apps that are not there. */
 export const refusalBody = z.discriminatedUnion('reason', [
   z.strictObject({ reason: z.enum(['no-access', 'key-removed', 'archive-off', 'invalid-app-name']) }),
   z.strictObject({ reason: z.literal('too-many-apps'), limit: z.int().min(0).max(MOST_APPS) }),

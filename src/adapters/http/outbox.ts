@@ -21,6 +21,8 @@ const BACKOFF = new ExponentialBackoff({
 const LAST_PAUSE_MS = 1_000;
 /** What a platform has refused so often it will not take. */
 const MOST_REJECTIONS = 10;
+/** From this try on something is wrong that an operator should know of before it is too late. */
+const TELL_AT_ATTEMPT = 5;
 /** So many are tried at once, so that a platform that comes back is not run over. */
 const AT_ONCE = 16;
 
@@ -37,6 +39,7 @@ export class Outbox {
   readonly #lane = bulkhead(AT_ONCE, Infinity);
   readonly #hurry = new AbortController();
   #isClosed = false;
+  #isDelayTold = false;
 
   constructor(send: Send, observer: Observer, clock: Clock, most = 1_000) {
     this.#send = send;
@@ -111,6 +114,16 @@ export class Outbox {
     } catch (error) {
       entry.trouble = error instanceof Trouble ? error.message : String(error);
     }
+    if ((entry.attempts += 1) === TELL_AT_ATTEMPT && !entry.over.aborted) this.#tellOfDelay(entry);
+  }
+
+  /** Once for all that wait behind the same trouble. */
+  #tellOfDelay({ trouble }: Entry): void {
+    if (this.#isDelayTold) return;
+    this.#isDelayTold = true;
+    const count = this.#entries.size;
+    const message = `the platform could not be told yet that ${count} session(s) have ended, and is asked on: ${trouble}`;
+    this.#observer.record({ type: 'problem', message });
   }
 
   #makeRoom(): void {
@@ -121,6 +134,7 @@ export class Outbox {
 
   #settle(entry: Entry): void {
     this.#entries.delete(entry);
+    if (this.#entries.size === 0) this.#isDelayTold = false;
     entry.end();
   }
 
@@ -143,6 +157,7 @@ class Entry {
   readonly over = this.#over.signal;
   readonly settled: Promise<void>;
   rejections = 0;
+  attempts = 0;
   trouble = 'there was no time to';
 
   constructor(readonly ending: Ending) {

@@ -3,19 +3,17 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { once } from 'node:events';
-import type { Command } from 'commander';
 import { loadHostKeys } from '../../adapters/ssh2/host-keys.js';
 import { hasNativeBinding } from '../../adapters/ssh2/internals.js';
 import { checkInternals } from '../../adapters/ssh2/self-check.js';
 import { ConfigError, type Config } from '../config.js';
-import { hostKeysAt, tryAdapters } from '../container.js';
+import { tryAdapters } from '../container.js';
+import { hostKeysAt } from '../host-keys-at.js';
 import { dataFolderMode } from '../data-folder.js';
 import { chooseSandboxFor } from '../platforms/dynos-here.js';
 import { openPlatform } from '../platforms/embedded.js';
 import { listenProblem } from '../listen-problem.js';
 import { examinePlatform } from './doctor-platform.js';
-import { json, terminal } from './output.js';
-import type { Configure } from './context.js';
 
 export interface Finding {
   readonly check: string;
@@ -23,24 +21,8 @@ export interface Finding {
   readonly says: string;
 }
 
-/** `doctor`: everything a start needs, looked at without starting. */
-export function addDoctorCommand(program: Command, configure: Configure, concluded: (problems: number) => void): void {
-  program
-    .command('doctor')
-    .description('Check everything a start needs, and say what to do. Exit status 1 when something is wrong.')
-    .option('--listen <host:port>', 'address that the server is to listen on')
-    .option('--json', 'as JSON')
-    .action(async (options: { listen?: string; json?: boolean }) => {
-      const findings = await examine(configure(options.listen));
-      if (options.json) terminal.out(json(findings));
-      else for (const { check, state, says } of findings) terminal.out(`${MARK[state]} ${check}: ${says}`);
-      concluded(findings.filter(({ state }) => state === 'problem').length);
-    });
-}
-
-const MARK = { ok: 'ok     ', warning: 'warning', problem: 'PROBLEM' } as const;
-
-async function examine(config: Config): Promise<readonly Finding[]> {
+/** Everything a start needs, looked at without starting. */
+export async function examine(config: Config): Promise<readonly Finding[]> {
   const dataFolder = check('data folder', () => examineDataFolder(config));
   const canRead = (await dataFolder).state === 'ok' && existsSync(config.dataFolder);
   const isEmbedded = config.platform.kind === 'embedded';

@@ -1,27 +1,16 @@
-import type { Command } from 'commander';
 import { loadHostKeys } from '../../adapters/ssh2/host-keys.js';
-import { hostKeysAt } from '../container.js';
-import { json, terminal } from './output.js';
-import type { Configure } from './context.js';
+import type { Config } from '../config.js';
+import { hostKeysAt } from '../host-keys-at.js';
 
-/** `hostkey …`: what clients check the server by. */
-export function addHostKeyCommand(program: Command, configure: Configure): void {
-  program
-    .command('hostkey')
-    .description("The server's own keys.")
-    .command('show')
-    .description('Show the public halves and fingerprints, for known_hosts.')
-    .option('--json', 'as JSON')
-    .action((options: { json?: boolean }) => {
-      const config = configure();
-      const keys = loadHostKeys(...hostKeysAt(config));
-      if (keys.length === 0) throw new Error('there are no host keys yet: the first start makes them (gitmouth serve)');
-      const shown = keys.map(({ algorithm, fingerprint, publicLine }) => ({
-        algorithm,
-        fingerprint,
-        publicKey: publicLine,
-      }));
-      if (options.json) terminal.out(json(shown));
-      else for (const key of shown) terminal.out(`${key.fingerprint}\n  ${key.publicKey}`);
-    });
+interface ShownHostKey {
+  readonly algorithm: string;
+  readonly fingerprint: string;
+  readonly publicKey: string;
+}
+
+/** @throws Error when there are none yet. */
+export function shownHostKeys(config: Config): readonly ShownHostKey[] {
+  const keys = loadHostKeys(...hostKeysAt(config));
+  if (keys.length === 0) throw new Error('there are no host keys yet: the first start makes them (gitmouth serve)');
+  return keys.map(({ algorithm, fingerprint, publicLine }) => ({ algorithm, fingerprint, publicKey: publicLine }));
 }

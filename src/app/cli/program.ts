@@ -5,11 +5,8 @@ import { ConfigError, readConfig } from '../config.js';
 import { openPlatform } from '../platforms/embedded.js';
 import { addAppCommands } from './apps.js';
 import type { Configure, WithPlatform } from './context.js';
-import { addDoctorCommand } from './doctor.js';
-import { addDynoKeyCommand } from './dyno-key.js';
-import { addHostKeyCommand } from './host-keys.js';
 import { printableLines, terminal } from './output.js';
-import { addServeCommand } from './serve.js';
+import { addDoctorCommand, addDynoKeyCommand, addHostKeyCommand, addServeCommand } from './server-commands.js';
 import { addUserCommands } from './users.js';
 
 const EXIT_PROBLEM = 1;

@@ -1,30 +1,18 @@
 import { hostname } from 'node:os';
 import { resolve as resolvePath } from 'node:path';
-import type { Command } from 'commander';
 import { loadOrCreateHostKeys } from '../../adapters/ssh2/host-keys.js';
 import type { Config } from '../config.js';
-import { hostKeysAt } from '../container.js';
 import { openPlatform } from '../platforms/embedded.js';
 import { createGateway, type Gateway } from '../gateway.js';
+import { hostKeysAt } from '../host-keys-at.js';
 import { firstUserName, makeFirstUser } from './first-user.js';
 import { terminal } from './output.js';
-import type { Configure } from './context.js';
 
 /** After a second signal, how long the end may take before the process goes without it. */
 const HURRY_MS = 1_000;
 
-/** `serve`: the server itself. */
-export function addServeCommand(program: Command, configure: Configure): void {
-  program
-    .command('serve')
-    .description('Serve git over SSH until SIGTERM or SIGINT.')
-    .option('--listen <host:port>', 'address to listen on (or GITMOUTH_LISTEN; 127.0.0.1:2222 by default)')
-    .action(async (options: { listen?: string }) => {
-      await serve(configure(options.listen));
-    });
-}
-
-async function serve(config: Config): Promise<void> {
+/** Resolves when the server has ended. */
+export async function serve(config: Config): Promise<void> {
   const gateway = await createGateway(config);
   const user = await firstUser(config);
   const { host, port } = await gateway.start();

@@ -54,8 +54,8 @@ export function http(config: Config, platform: HttpPlatformConfig): Platform {
 }
 
 export function openPlatformClient({ api }: HttpPlatformConfig): PlatformClient {
-  const { provisionMs, ...rest } = api;
-  return new PlatformClient({ ...DEFAULT_PLATFORM_LIMITS, ...rest, openMs: provisionMs });
+  const { provisionMs, callMs, ...rest } = api;
+  return new PlatformClient({ ...DEFAULT_PLATFORM_LIMITS, ...rest, connectMs: callMs, callMs, openMs: provisionMs });
 }
 
 /** What dynos let gitmouth in by; made at the first start where the operator has named none. */

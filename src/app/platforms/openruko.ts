@@ -45,6 +45,6 @@ export function openruko(config: Config, platform: OpenrukoConfig): Platform {
 }
 
 export function openApi({ api }: OpenrukoConfig): ApiClient {
-  const { provisionMs, ...rest } = api;
-  return new ApiClient({ ...DEFAULT_API_LIMITS, ...rest, gitActionMs: provisionMs });
+  const { provisionMs, callMs, ...rest } = api;
+  return new ApiClient({ ...DEFAULT_API_LIMITS, ...rest, connectMs: callMs, callMs, gitActionMs: provisionMs });
 }

@@ -118,7 +118,7 @@ describe('the names in an answer', () => {
   test('what a schema can not see the adapter does: a host key of another type, a branch git would not take', () => {
     const mixed = LINK.host_key.replace('ssh-ed25519', 'ssh-rsa');
     expect(complaint('openSession', { dyno: { id: 'd', link: { ...LINK, host_key: mixed } } })).toContain(
-      'dyno.link.host_key: is no host key',
+      'dyno.link.host_key: is no Ed25519 or RSA host key',
     );
     const branched = { grant: { app: 'shop', access: 'write', branch: 'a..b' } };
     expect(complaint('authorize', branched)).toContain('grant.branch: is no name of a branch');
