@@ -90,7 +90,7 @@ describe('the program with adapters of its operator', () => {
     const { code, stderr } = await gitmouth(projectWith({ 'wrong.mjs': WRONG }), './wrong.mjs', 'serve');
     expect(code).toBe(1);
     expect(stderr).toContain(
-      '  - GITMOUTH_ADAPTERS: ./wrong.mjs binds accessControl to something else: it lacks authorize()\n',
+      '  - GITMOUTH_ADAPTERS: ./wrong.mjs binds accessControl to something else: it lacks authorize(), list()\n',
     );
   });
 
