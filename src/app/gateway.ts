@@ -106,9 +106,19 @@ class RunningGateway implements Gateway {
     await wait(terminateGraceMs + LAST_WORDS_MS);
     server.cutConnections();
     await ended;
+    await this.#settle(terminateGraceMs + LAST_WORDS_MS);
     await this.#finish();
     this.#close();
     observer.record({ type: 'server-stopped' });
+  }
+
+  /** Clients that left just before are gone from the server, while their dynos have their grace still. */
+  async #settle(limitMs: number): Promise<void> {
+    const isDone = new AbortController();
+    const limit = this.#parts.clock.sleep(limitMs, isDone.signal).catch(() => undefined);
+    await Promise.race([this.#parts.serveGit.settled(), limit]);
+    isDone.abort();
+    await limit;
   }
 
   /** Sessions are over, and what they leave to be delivered has its time; after a `stop` hardly any. */

@@ -132,6 +132,7 @@ function readOpenruko(source: PlatformSource): OpenrukoConfig {
   if (serviceKey === undefined && !source.isSet('APISERVER_KEY')) {
     problem("APISERVER_KEY must be set: it is the API server's own key, and its superuser's");
   }
+  noteUselessTrust(read('APISERVER_PROTOCOL') === 'http', source);
   const hostKeyFile = read('GITMOUTH_PRIVATE_KEY');
   return {
     kind: 'openruko',
@@ -154,9 +155,18 @@ function readOpenruko(source: PlatformSource): OpenrukoConfig {
   };
 }
 
+/** Over plain HTTP there is nobody to verify. */
+function noteUselessTrust(isPlain: boolean, { isSet, problem }: PlatformSource): void {
+  if (!isPlain) return;
+  for (const name of ['GITMOUTH_API_CA', 'GITMOUTH_API_PIN', 'GITMOUTH_API_SERVER_NAME'] as const) {
+    if (isSet(name)) problem(`${name} is set, and the API is spoken with over plain HTTP: use https, or unset it`);
+  }
+}
+
 function readHttp(source: PlatformSource): HttpPlatformConfig {
   const { read, must, problem, isSet } = source;
   const apiUrl = read('GITMOUTH_API_URL');
+  noteUselessTrust(isPlainHttp(apiUrl ?? ''), source);
   if (!isSet('GITMOUTH_API_URL')) problem("GITMOUTH_API_URL must be set: it is the address of the platform's API");
   const [secret, token] = [read('GITMOUTH_API_SECRET'), read('GITMOUTH_API_TOKEN')];
   if (isSet('GITMOUTH_API_SECRET') === isSet('GITMOUTH_API_TOKEN')) {
@@ -201,12 +211,15 @@ function readTrust({ read, must, isSet, problem }: PlatformSource, of: 'GITMOUTH
   return trust;
 }
 
+function isPlainHttp(url: string): boolean {
+  return URL.canParse(url) && new URL(url).protocol === 'http:';
+}
+
 /** What an operator is told at each start, as it lets others listen or answer. */
 export function platformWarnings(platform: PlatformConfig): readonly string[] {
   if (platform.kind === 'embedded') return [];
   const { api } = platform;
-  const isPlain =
-    platform.kind === 'openruko' ? platform.api.protocol === 'http' : platform.api.url.startsWith('http:');
+  const isPlain = platform.kind === 'openruko' ? platform.api.protocol === 'http' : isPlainHttp(platform.api.url);
   const dynosUnverified = platform.kind === 'openruko' && !platform.dynoHost.trust.verify;
   return [
     ...(isPlain

@@ -45,6 +45,7 @@ export class ServeGit implements GitGateway {
   readonly #drained = new AbortController();
   /** The sessions that wait for a dyno. */
   readonly #inQueue = new Set<string>();
+  readonly #served = new Set<Promise<void>>();
   #isDraining = false;
 
   constructor(parts: ServeGitParts) {
@@ -76,6 +77,21 @@ export class ServeGit implements GitGateway {
   }
 
   async serve(live: LiveConnection, ask: Ask, channel: ClientChannel): Promise<void> {
+    const served = this.#serve(live, ask, channel);
+    this.#served.add(served);
+    try {
+      await served;
+    } finally {
+      this.#served.delete(served);
+    }
+  }
+
+  /** Resolves when nothing is served any more: what a client has left may still hold its dyno, its lock and its place. */
+  async settled(): Promise<void> {
+    while (this.#served.size > 0) await Promise.allSettled(this.#served);
+  }
+
+  async #serve(live: LiveConnection, ask: Ask, channel: ClientChannel): Promise<void> {
     const { clock, newSessionId, observer } = this.#parts;
     const { caller } = live;
     const record = new SessionRecord(newSessionId(), caller, clock);

@@ -14,19 +14,31 @@ export interface KeyBinding {
 /**
  * What a user is granted, cut down to what the key they hold is good for.
  *
- * A key that is bound to apps learns of no other app whether it exists: what the platform refuses and what the key does
- * not open read the same.
+ * A key that is bound to apps learns of no other app whether it exists: whatever the platform says of one, and what the
+ * key does not open, read the same. Only what holds for all apps is told.
  */
 export function withinBinding({ binding }: User, request: GitRequest, answer: Grant | Refusal): Grant | Refusal {
   if (binding === undefined) return answer;
   const { app, service } = request;
   if (isRefusal(answer)) {
-    const isForeign = answer.kind === 'no-access' && !opens(binding, app);
-    return isForeign ? { kind: 'key-bound', app, to: 'apps' } : answer;
+    return opens(binding, app) || isOfAllApps(answer) ? answer : { kind: 'key-bound', app, to: 'apps' };
   }
   if (!opens(binding, answer.app)) return { kind: 'key-bound', app, to: 'apps' };
   if (binding.access !== 'read') return answer;
   return isWrite(service) ? { kind: 'key-bound', app, to: 'read' } : { ...answer, access: 'read' };
+}
+
+function isOfAllApps(refusal: Refusal): boolean {
+  return refusal.kind === 'key-removed' || (refusal.kind === 'platform' && refusal.reason === 'maintenance');
+}
+
+/** Whether two keys, or one at two times, open the same. */
+export function isSameBinding(one: KeyBinding | undefined, other: KeyBinding | undefined): boolean {
+  const told = (binding: KeyBinding | undefined) => {
+    const { apps, access = 'write' } = binding ?? {};
+    return [access, ...(apps === undefined ? ['all'] : ['these', ...[...apps].sort()])].join(' ');
+  };
+  return told(one) === told(other);
 }
 
 /** Of a user's apps those that the key they hold opens, and how far. */

@@ -1,5 +1,6 @@
 /** Why a session or connection is ended before its command has. */
-export type EndReason = 'client-left' | 'drained' | 'user-removed' | 'key-removed' | 'lease-lost' | 'time-limit';
+export type EndReason =
+  'client-left' | 'drained' | 'user-removed' | 'key-removed' | 'key-changed' | 'lease-lost' | 'time-limit';
 
 const BRAND = Symbol.for('gitmouth.departure');
 

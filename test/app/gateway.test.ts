@@ -168,6 +168,31 @@ describe('a drain', () => {
     expect(parts.clock.now()).toBe(Date.UTC(2026, 0, 1));
   });
 
+  withGit('waits for the dyno of a client that left just before, and then lets its platform know', async () => {
+    const { parts, gateway, client } = await opened();
+    let isRunning = false;
+    parts.command = ({ trap }) => {
+      isRunning = true;
+      // The word TERM is nothing to it.
+      trap(() => undefined);
+      return new Promise(() => undefined);
+    };
+    void client.run("git-receive-pack 'shop.git'", () => undefined).catch(() => undefined);
+    await until(() => isRunning, 'the push to run');
+    await client.end();
+    await until(() => gateway.connections().length === 0 && parts.clock.sleeping > 0, 'the dyno has its grace');
+    const drained = gateway.drain();
+    await until(() => parts.observer.ofType('server-draining').length > 0, 'the drain to begin');
+    for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(parts.observer.ofType('server-stopped')).toEqual([]);
+    expect(parts.provisioner.held()).toHaveLength(1);
+    await parts.clock.advance(5_000);
+    await within(drained, 'the drain');
+    expect(parts.provisioner.held()).toEqual([]);
+    expect(parts.locks.held()).toEqual([]);
+    expect(parts.observer.events.map(({ type }) => type).slice(-2)).toEqual(['session-ended', 'server-stopped']);
+  });
+
   withGit('asked for twice is one, and a stop during it ends it at once', async () => {
     const { parts, gateway, client } = await opened();
     parts.command = sleepUntilSignalled;

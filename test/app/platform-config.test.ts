@@ -184,6 +184,15 @@ describe('a problem', () => {
     ]);
   });
 
+  test.each([
+    { ...HTTP, GITMOUTH_API_URL: 'HTTP://api.example.com' },
+    { ...OPENRUKO, APISERVER_PROTOCOL: 'http' },
+  ])('is a pin where nothing is encrypted, in %j', (environment) => {
+    expect(problemsOf({ ...environment, GITMOUTH_API_PIN: PIN })).toEqual([
+      'GITMOUTH_API_PIN is set, and the API is spoken with over plain HTTP: use https, or unset it',
+    ]);
+  });
+
   test('repeats no secret', () => {
     const problems = [
       ...problemsOf({ ...OPENRUKO, APISERVER_KEY: 'my secret' }),
@@ -204,6 +213,7 @@ describe('at each start an operator is told', () => {
   test.each([
     [{ ...OPENRUKO, APISERVER_PROTOCOL: 'http' }, /PLAIN HTTP/],
     [{ ...HTTP, GITMOUTH_API_URL: 'http://127.0.0.1:5000' }, /PLAIN HTTP/],
+    [{ ...HTTP, GITMOUTH_API_URL: 'HTTP://api.example.com' }, /PLAIN HTTP/],
     [{ ...OPENRUKO, GITMOUTH_API_VERIFY: 'off' }, /^THE API IS NOT VERIFIED \(GITMOUTH_API_VERIFY=off\)/],
     [{ ...HTTP, GITMOUTH_API_VERIFY: 'off' }, /^THE API IS NOT VERIFIED/],
     [{ ...OPENRUKO, GITMOUTH_DYNO_HOST_VERIFY: 'off' }, /^DYNO HOSTS ARE NOT VERIFIED/],

@@ -223,7 +223,7 @@ describe('a refusal', () => {
     const house = new MemoryHouse();
     const visit = house.visit(command("git-upload-archive 'shop.git'"));
     expect(await visit.exit()).toEqual({ code: 1 });
-    expect(visit.stderr).toContain('gitmouth app set shop --archive on\n');
+    expect(visit.stderr).toContain('ask an operator to allow archives of it.\n');
     expectRefused(house, 'archive-off');
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { GitService } from '../../src/domain/git-request.js';
 import type { Grant } from '../../src/domain/grant.js';
-import { listWithinBinding, withinBinding, type KeyBinding } from '../../src/domain/key-binding.js';
+import { isSameBinding, listWithinBinding, withinBinding, type KeyBinding } from '../../src/domain/key-binding.js';
 import type { Refusal } from '../../src/domain/refusal.js';
 
 const grantOf = (app: string, access: 'read' | 'write'): Grant => ({ app, access, lockMode: 'wait', creates: false });
@@ -16,6 +16,9 @@ const FETCH = 'git-upload-pack';
 const WRITE = grantOf('shop', 'write');
 const READ = grantOf('shop', 'read');
 const NO_ACCESS = { kind: 'no-access', app: 'shop', service: FETCH } as const;
+const RENAMED = { kind: 'platform', reason: 'renamed', text: 'It is called wiki now.' } as const;
+const ARCHIVE_OFF = { kind: 'archive-off', app: 'shop' } as const;
+const KEY_REMOVED = { kind: 'key-removed' } as const;
 const MAINTENANCE = { kind: 'platform', reason: 'maintenance', text: 'Later.' } as const;
 
 describe('what a key is good for', () => {
@@ -40,7 +43,11 @@ describe('what a key is good for', () => {
       bound('apps'),
     ],
     ['a refusal for an app of the key stands', { apps: ['shop'] }, FETCH, 'shop', NO_ACCESS, NO_ACCESS],
-    ["the platform's own words stand", { apps: ['blog'] }, FETCH, 'shop', MAINTENANCE, MAINTENANCE],
+    ['a maintenance is told', { apps: ['blog'] }, FETCH, 'shop', MAINTENANCE, MAINTENANCE],
+    ['a removed key is told', { apps: ['blog'] }, FETCH, 'shop', KEY_REMOVED, KEY_REMOVED],
+    ['no archives tell of no app', { apps: ['blog'] }, 'git-upload-archive', 'shop', ARCHIVE_OFF, bound('apps')],
+    ['nor does a new name', { apps: ['blog'] }, FETCH, 'shop', RENAMED, bound('apps')],
+    ['no archives of an app of the key', { apps: ['shop'] }, 'git-upload-archive', 'shop', ARCHIVE_OFF, ARCHIVE_OFF],
   ])('%s', (_, binding, service, app, answer, expected) => {
     expect(answered(binding, service, app, answer)).toEqual(expected);
   });
@@ -70,3 +77,19 @@ function bound(to: 'apps' | 'read'): Refusal {
 function rename(): Grant {
   return grantOf('store', 'read');
 }
+
+describe('two bindings', () => {
+  test.each<[KeyBinding | undefined, KeyBinding | undefined, boolean]>([
+    [undefined, undefined, true],
+    [undefined, {}, true],
+    [{}, { access: 'write' }, true],
+    [{ apps: ['a', 'b'] }, { apps: ['b', 'a'] }, true],
+    [undefined, { apps: [] }, false],
+    [undefined, { access: 'read' }, false],
+    [{ apps: ['a'] }, { apps: ['a', 'b'] }, false],
+    [{ apps: ['a'] }, { apps: ['a'], access: 'read' }, false],
+  ])('%j and %j open the same: %s', (one, other, expected) => {
+    expect(isSameBinding(one, other)).toBe(expected);
+    expect(isSameBinding(other, one)).toBe(expected);
+  });
+});

@@ -64,10 +64,7 @@ const REFUSAL_WORDS: Record<Refusal['kind'], readonly string[]> = {
   ],
   'key-bound': ["This key is a deploy key, and not one of 'shop'.", "Use that app's own deploy key, or your own key."],
   platform: ['We move house.', 'Come back at noon.'],
-  'archive-off': [
-    "'shop' does not give out archives.",
-    'Clone it, or have an operator run: gitmouth app set shop --archive on',
-  ],
+  'archive-off': ["'shop' does not give out archives.", 'Clone it, or ask an operator to allow archives of it.'],
   'invalid-app-name': [
     "'Shop' can not be the name of a new app.",
     "Use lower-case letters, digits, '@', '_' and '-', beginning with a letter or digit, at most 63.",
@@ -102,6 +99,7 @@ const ENDED_WORDS: Record<EndReason, readonly string[]> = {
   drained: ['The time to finish is over and this server stops now. Your command was ended; run it again in a moment.'],
   'user-removed': ['Your account was removed. Your command was ended.'],
   'key-removed': ['Your key was removed from your account. Your command was ended.'],
+  'key-changed': ['What your key may be used for was changed. Your command was ended; run it again.'],
   'time-limit': ['The time that this session may take is over. Your command was ended.'],
   'lease-lost': [
     'The lock of this app was lost. Your command was ended so that no two pushes run at once; run it again.',

@@ -70,7 +70,7 @@ describe('git archive --remote', () => {
     const refused = await archive();
     expect(refused.code).not.toBe(0);
     expect(refused.stderr).toContain(" !     'app' does not give out archives.\n");
-    expect(refused.stderr).toContain('gitmouth app set app --archive on');
+    expect(refused.stderr).toContain('ask an operator to allow archives of it.');
     expect(await door.session({ service: 'git-upload-archive' })).toMatchObject({ verdict: 'refused-archive-off' });
 
     expect((await door.cli('app', 'set', 'app', '--archive', 'on')).code).toBe(0);

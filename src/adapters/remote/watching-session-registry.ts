@@ -1,3 +1,4 @@
+import { isSameBinding } from '../../domain/key-binding.js';
 import { isRefusal } from '../../domain/refusal.js';
 import { Departure, type EndReason } from '../../domain/session-end.js';
 import type { Caller } from '../../domain/session.js';
@@ -7,7 +8,8 @@ import type { LiveConnection, LiveSession, SessionRegistry } from '../../ports/s
 
 /**
  * The connections of this process. A platform that is asked over a network tells nobody that a key was removed, so it is
- * asked again, from time to time, for the key of each connection; a connection whose key has gone ends then. What it
+ * asked again, from time to time, for the key of each connection; a connection whose key has gone, or opens something
+ * else now, ends then. What it
  * begins before is refused by access control, which asks each time.
  */
 export class WatchingSessionRegistry implements SessionRegistry {
@@ -38,18 +40,20 @@ export class WatchingSessionRegistry implements SessionRegistry {
     for (;;) {
       await this.#clock.sleep(this.#everyMs, over).catch(() => undefined);
       if (over.aborted) return;
-      if (await this.#isRemoved(connection)) connection.end('key-removed');
+      const reason = await this.#changeOf(connection);
+      if (reason !== undefined) connection.end(reason);
     }
   }
 
-  /** An outage removes nobody. */
-  async #isRemoved({ caller, over }: WatchedConnection): Promise<boolean> {
+  /** Why a connection can't stay; an outage removes nobody. */
+  async #changeOf({ caller, over }: WatchedConnection): Promise<EndReason | undefined> {
     try {
       const { key, connection, user } = caller;
       const answer = await this.#authenticator.identify(key, connection, over);
-      return isRefusal(answer) || answer.name !== user.name;
+      if (isRefusal(answer) || answer.name !== user.name) return 'key-removed';
+      return isSameBinding(answer.binding, user.binding) ? undefined : 'key-changed';
     } catch {
-      return false;
+      return undefined;
     }
   }
 }

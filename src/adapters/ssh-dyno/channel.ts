@@ -9,7 +9,7 @@ import { Ending } from './ending.js';
 import { exitSignal, exitStatus } from './exit-report.js';
 import { DynoInput } from './input.js';
 import { DynoOutput } from './output.js';
-import { Opening, type Peer } from './opening.js';
+import { Opening, type Peer, type Quote } from './opening.js';
 import { PayloadReader } from './payload.js';
 import { InputWindow, WINDOW_BYTES } from './window.js';
 
@@ -30,17 +30,22 @@ export class DynoChannel {
   readonly #breach: (breach: Breach) => void;
   readonly #window: InputWindow;
   readonly #replies: ((isGranted: boolean) => void)[] = [];
-  #opening: Opening | undefined;
+  readonly #quote: Quote;
+  #opening: { readonly opening: Opening; readonly outflow: Outflow } | undefined;
   #peer: Peer | undefined;
   #stdin: DynoInput | undefined;
   #hasEnded = false;
   #isClosed = false;
   #isDiscarding = false;
 
-  /** @param breach ends the connection of a dyno that does not keep to the protocol. */
-  constructor(wire: ClientWire, breach: (breach: Breach) => void) {
+  /**
+   * @param breach ends the connection of a dyno that does not keep to the protocol.
+   * @param quote makes what a dyno says fit for a log.
+   */
+  constructor(wire: ClientWire, breach: (breach: Breach) => void, quote: Quote) {
     this.#wire = wire;
     this.#breach = breach;
+    this.#quote = quote;
     this.#window = new InputWindow((bytes) => {
       this.#send((theirs) => messages.windowAdjust(theirs, bytes));
     });
@@ -53,20 +58,21 @@ export class DynoChannel {
 
   /** @throws Fault (stage `connect`) when the dyno opens no session. Never settles when the connection is lost. */
   async open(outflow: Outflow): Promise<DynoInput> {
-    const opening = new Opening();
-    this.#opening = opening;
+    const opening = new Opening(this.#quote);
+    this.#opening = { opening, outflow };
     this.#wire.post(messages.openSession(WINDOW_BYTES));
-    const peer = await opening.peer;
-    const way = {
-      ...peer,
-      send: (bytes: Buffer) => {
-        this.#send((theirs) => messages.channelData(theirs, bytes));
-      },
-      end: () => {
-        this.#send(messages.channelEnd);
-      },
+    return this.#inputTo(await opening.peer, outflow);
+  }
+
+  /** Made with the confirmation itself: a window that is opened right behind it must find it there. */
+  #inputTo(peer: Peer, outflow: Outflow): DynoInput {
+    const send = (bytes: Buffer) => {
+      this.#send((theirs) => messages.channelData(theirs, bytes));
     };
-    this.#stdin = new DynoInput(way, outflow);
+    const end = () => {
+      this.#send(messages.channelEnd);
+    };
+    this.#stdin ??= new DynoInput({ ...peer, send, end }, outflow);
     return this.#stdin;
   }
 
@@ -128,10 +134,13 @@ export class DynoChannel {
   }
 
   #answerOpening(type: number, fields: PayloadReader): void {
-    const answer = this.#opening?.answer(type, fields) ?? 'message-out-of-place';
+    const asked = this.#opening;
     this.#opening = undefined;
-    if (typeof answer === 'object') this.#peer = answer;
-    else if (answer !== 'refused') this.#breach(answer);
+    const answer = asked?.opening.answer(type, fields) ?? 'message-out-of-place';
+    if (asked !== undefined && typeof answer === 'object') {
+      this.#peer = answer;
+      this.#inputTo(answer, asked.outflow);
+    } else if (answer === 'message-out-of-place' || answer === 'tiny-packets') this.#breach(answer);
   }
 
   #receiveOpen(type: number, fields: PayloadReader): void {
@@ -181,7 +190,7 @@ export class DynoChannel {
   #hear(fields: PayloadReader): void {
     const [type, wantsReply] = [fields.text(), fields.boolean()];
     if (type === 'exit-status') this.ending.report(exitStatus(fields));
-    else if (type === 'exit-signal') this.ending.report(exitSignal(fields));
+    else if (type === 'exit-signal') this.ending.report(exitSignal(fields, this.#quote));
     if (wantsReply) this.#send(messages.channelFailure);
   }
 

@@ -163,7 +163,7 @@ export class DynoConnection {
     const breach = (why: Breach) => {
       this.#breach(why);
     };
-    const channel = new DynoChannel(wire, breach);
+    const channel = new DynoChannel(wire, breach, (text) => this.#quoted(text));
     // These see every message; the gate keeps most of them to itself.
     guardKeyExchange(wire, this.#limits, performance, breach);
     guardOutput(wire, this.#limits, breach);

@@ -1,6 +1,6 @@
 import type { DynoExit, SignalName } from '../../domain/dyno.js';
 import { Fault } from '../../domain/fault.js';
-import { quoted } from '../remote/trouble.js';
+import type { Quote } from './opening.js';
 import type { PayloadReader } from './payload.js';
 
 /** Every name a process may die of; those beyond RFC 4254 6.10 have a domain behind them. */
@@ -34,12 +34,12 @@ export function exitStatus(fields: PayloadReader): DynoExit {
 }
 
 /** Of an `exit-signal` request. */
-export function exitSignal(fields: PayloadReader): DynoExit | Fault {
+export function exitSignal(fields: PayloadReader, quote: Quote): DynoExit | Fault {
   const named = fields.text();
   const signal = named.replace(/@.*$/, '');
   if (isSignalName(signal)) return { kind: 'signal', signal };
   // OpenSSH's server says `SIG@openssh.com` for those that the RFC has no name for.
-  const words = `the command was ended by a signal that the dyno has no name for (${quoted(named, [])}): a limit of processor time (XCPU) or file size (XFSZ), or a crash`;
+  const words = `the command was ended by a signal that the dyno has no name for (${quote(named)}): a limit of processor time (XCPU) or file size (XFSZ), or a crash`;
   return new Fault('GM_BAD_ANSWER', 'run', words);
 }
 

@@ -1,11 +1,13 @@
 import { Fault } from '../../domain/fault.js';
-import { quoted } from '../remote/trouble.js';
 import { MESSAGE } from '../ssh2/messages.js';
 import { PACKET_BYTES } from './channel-messages.js';
 import type { PayloadReader } from './payload.js';
 
 /** Smaller packets are an attack: every byte would become one, and at 0 none ever gets anywhere. */
 const SMALLEST_PACKET_BYTES = 256;
+
+/** Makes what a dyno says fit for a log, without the secrets that it may echo. */
+export type Quote = (text: string) => string;
 
 /** The dyno's side of the channel, as it confirmed it. */
 export interface Peer {
@@ -21,7 +23,10 @@ export class Opening {
   #resolve: (peer: Peer) => void = () => undefined;
   #reject: (fault: Fault) => void = () => undefined;
 
-  constructor() {
+  readonly #quote: Quote;
+
+  constructor(quote: Quote) {
+    this.#quote = quote;
     this.peer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -32,7 +37,7 @@ export class Opening {
   answer(type: number, fields: PayloadReader): Peer | 'tiny-packets' | 'refused' {
     if (type === MESSAGE.CHANNEL_OPEN_FAILURE) {
       fields.uint32();
-      const words = quoted(fields.text(), []);
+      const words = this.#quote(fields.text());
       this.#reject(new Fault('GM_DYNO_START', 'connect', `the dyno opens no session: ${words}`));
       return 'refused';
     }

@@ -13,6 +13,8 @@ export function endedLines(reason: EndReason): readonly string[] {
       return ['Your account was removed. Your command was ended.'];
     case 'key-removed':
       return ['Your key was removed from your account. Your command was ended.'];
+    case 'key-changed':
+      return ['What your key may be used for was changed. Your command was ended; run it again.'];
     case 'time-limit':
       return ['The time that this session may take is over. Your command was ended.'];
     case 'lease-lost':

@@ -59,10 +59,7 @@ export function refusalLines(refusal: Refusal): readonly string[] {
     case 'platform':
       return platformLines(refusal.text);
     case 'archive-off':
-      return [
-        `'${refusal.app}' does not give out archives.`,
-        `Clone it, or have an operator run: gitmouth app set ${refusal.app} --archive on`,
-      ];
+      return [`'${refusal.app}' does not give out archives.`, 'Clone it, or ask an operator to allow archives of it.'];
     case 'invalid-app-name':
       return [
         `'${refusal.app}' can not be the name of a new app.`,
