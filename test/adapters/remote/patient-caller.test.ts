@@ -13,6 +13,7 @@ const QUESTION: Patience = { attempts: 1, breaker: 'counts' };
 
 type Behaviour = (response: ServerResponse) => void;
 const fine: Behaviour = (response) => response.end('fine');
+const later: Behaviour = (response) => response.writeHead(429).end('later');
 const broken: Behaviour = (response) => response.writeHead(500).end('broken');
 const reset: Behaviour = (response) => response.socket?.destroy();
 
@@ -40,7 +41,10 @@ afterAll(() => {
 
 async function calling(
   { failures = 3, restMs = HOUR_MS, firstPauseMs = 1, port = (server.address() as AddressInfo).port },
-  use: (ask: (patience?: Patience, signal?: AbortSignal, call?: Partial<Call>) => Promise<string>) => Promise<void>,
+  use: (
+    ask: (patience?: Patience, signal?: AbortSignal, call?: Partial<Call>) => Promise<string>,
+    caller: PatientCaller,
+  ) => Promise<void>,
 ): Promise<void> {
   const address = { protocol: 'http', host: '127.0.0.1', port, trust: TRUST, connectMs: 1_000 } as const;
   const caller = new PatientCaller(new HttpCaller(address), { failures, restMs }, firstPauseMs);
@@ -49,7 +53,7 @@ async function calling(
       const call: Call = { method: 'GET', path: '/', headers: {}, timeoutMs: 5_000, connection: 'kept', ...more };
       const { status, text } = await caller.ask(() => call, patience, signal);
       return `${status} ${text}`;
-    });
+    }, caller);
   } finally {
     caller.close();
   }
@@ -63,12 +67,28 @@ async function breakIt(ask: Ask, failures = 3): Promise<void> {
 }
 
 /** What comes of the one question that is let through when the rest is over. */
-async function letThrough(ask: Ask, signal = never()): Promise<unknown> {
+async function letThrough(ask: Ask, signal = never(), call: Partial<Call> = {}): Promise<unknown> {
   for (;;) {
-    const outcome = await ask(QUESTION, signal).catch((error: unknown) => error);
+    const outcome = await ask(QUESTION, signal, call).catch((error: unknown) => error);
     if (!(outcome instanceof Trouble)) return outcome;
     await turns(1);
   }
+}
+
+/** Has a question try for all, and leaves it. What comes back answers it. */
+async function leaveTheTrial(
+  ask: Ask,
+  call: Partial<Call> = {},
+  onClose: () => void = () => undefined,
+): Promise<(how: Behaviour) => void> {
+  let tried: ServerResponse | undefined;
+  behave = (response) => (tried = response).once('close', onClose);
+  const left = new AbortController();
+  const trial = letThrough(ask, left.signal, call);
+  await until(() => tried !== undefined, 'it tries');
+  left.abort(new Error('the client left'));
+  expect(await within(trial, 'the end')).toBe(left.signal.reason);
+  return (how) => tried && how(tried);
 }
 
 describe('the breaker', () => {
@@ -120,19 +140,79 @@ describe('the breaker', () => {
       await breakIt(ask, 2);
     }));
 
-  test('begins another rest when the one that tries fails, or is given up', () =>
+  test('begins another rest when the one that tries fails, and that one is asked once', () =>
     calling({ restMs: 50 }, async (ask) => {
       await breakIt(ask);
-      await until(async () => (await ask().catch(() => '')) === '500 broken', 'one tries');
+      const thrice: Patience = { attempts: 3, breaker: 'counts' };
+      await until(async () => (await ask(thrice).catch(() => '')) === '500 broken', 'one tries');
       await expect(ask()).rejects.toThrow('left alone');
-      behave = () => undefined;
-      const before = calls;
-      const giveUp = new AbortController();
-      const trial = letThrough(ask, giveUp.signal);
-      await until(() => calls > before, 'another tries');
-      giveUp.abort(new Error('given up'));
-      expect(await trial).toBe(giveUp.signal.reason);
+      expect(calls).toBe(4);
+    }));
+
+  test('lets the one that tries go on when whoever asked has left, who is free at once: all may ask when it succeeds', () =>
+    calling({ restMs: 50 }, async (ask) => {
+      await breakIt(ask);
+      const answer = await leaveTheTrial(ask);
       await expect(ask()).rejects.toThrow('left alone');
+      behave = fine;
+      answer(fine);
+      await until(async () => (await ask().catch(() => '')) === '200 fine', 'all may ask');
+      // Those that were kept away did not get here.
+      expect(calls).toBe(5);
+      expect(await ask()).toBe('200 fine');
+    }));
+
+  test('begins another rest when the one that tries fails, though whoever asked has left', () =>
+    calling({ restMs: 50 }, async (ask) => {
+      await breakIt(ask);
+      const answer = await leaveTheTrial(ask);
+      behave = fine;
+      const begun = Date.now();
+      answer(broken);
+      expect(await letThrough(ask)).toBe('200 fine');
+      expect(Date.now() - begun).toBeGreaterThanOrEqual(50);
+    }));
+
+  test('bounds the one that tries by the time of a call, though nobody waits for it', () =>
+    calling({ restMs: 50 }, async (ask) => {
+      await breakIt(ask);
+      await leaveTheTrial(ask, { timeoutMs: 100 });
+      behave = fine;
+      expect(await within(letThrough(ask), 'another may try')).toBe('200 fine');
+    }));
+
+  test('ends the one that tries when the caller is closed', () =>
+    calling({ restMs: 50 }, async (ask, caller) => {
+      await breakIt(ask);
+      let isOver = false;
+      await leaveTheTrial(ask, { timeoutMs: HOUR_MS }, () => (isOver = true));
+      await turns(10);
+      expect(isOver).toBe(false);
+      caller.close();
+      await until(() => isOver, 'the end of the call');
+    }));
+
+  test('takes 429 for a sign of life, in a rest as well, and asks again all the same', () =>
+    calling({ restMs: 50 }, async (ask) => {
+      behave = later;
+      for (let round = 0; round < 5; round++) expect(await ask({ attempts: 2, breaker: 'counts' })).toBe('429 later');
+      expect(calls).toBe(10);
+      await breakIt(ask, 2);
+      behave = later;
+      expect(await ask()).toBe('429 later');
+      await breakIt(ask);
+      behave = later;
+      expect(await letThrough(ask)).toBe('429 later');
+      expect(await ask()).toBe('429 later');
+    }));
+
+  test('counts a question once, however often it is asked again', () =>
+    calling({}, async (ask) => {
+      behave = broken;
+      const thrice: Patience = { attempts: 3, breaker: 'counts' };
+      for (let question = 0; question < 3; question++) expect(await ask(thrice)).toBe('500 broken');
+      expect(calls).toBe(9);
+      await expect(ask(thrice)).rejects.toThrow('left alone');
     }));
 
   test('keeps away those who heed it and does not count them, and does not concern those who ignore it', () =>
@@ -162,7 +242,7 @@ describe('asking again', () => {
       const thrice: Patience = { attempts: 3, breaker: 'counts' };
       behave = broken;
       expect(await ask(thrice)).toBe('500 broken');
-      behave = (response) => response.writeHead(429).end('later');
+      behave = later;
       expect(await ask(thrice)).toBe('429 later');
       behave = reset;
       await expect(ask(thrice)).rejects.toThrow('hung up');
@@ -174,12 +254,15 @@ describe('asking again', () => {
       expect(calls).toBe(11);
     }));
 
-  test('ends when the breaker opens', () =>
-    calling({ failures: 2 }, async (ask) => {
+  test('ends when others have found the server down', () =>
+    calling({ failures: 2, firstPauseMs: 200 }, async (ask) => {
       behave = broken;
-      const trouble = await rejectionOf(ask({ attempts: 5, breaker: 'counts' }));
+      const question = rejectionOf(ask({ attempts: 5, breaker: 'counts' }));
+      await until(() => calls === 1, 'it is asked');
+      await breakIt(ask, 2);
+      const trouble = await question;
       expect(trouble).toMatchObject({ message: expect.stringContaining('left alone'), mayHaveArrived: true });
-      expect(calls).toBe(2);
+      expect(calls).toBe(3);
     }));
 
   test('ends at once when the question is given up in a pause, or its time is over', () =>
@@ -217,4 +300,41 @@ test('whether a question may have arrived is known: not where nobody listens or 
   });
   const noHost = Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND', syscall: 'getaddrinfo' });
   expect(Trouble.of(noHost).mayHaveArrived).toBe(false);
+});
+
+test('an answer tells whether an earlier attempt may have arrived: not where nobody listened', async () => {
+  const patience: Patience = { attempts: 2, breaker: 'ignores' };
+  const call: Call = { method: 'GET', path: '/', headers: {}, timeoutMs: 5_000, connection: 'own' };
+  await calling({}, async (_, caller) => {
+    expect(await caller.ask(() => call, patience, never())).toMatchObject({ earlierMayHaveArrived: false });
+    for (const failure of [reset, broken, later]) {
+      behave = (response) => {
+        behave = fine;
+        failure(response);
+      };
+      expect(await caller.ask(() => call, patience, never())).toMatchObject({ earlierMayHaveArrived: true });
+    }
+  });
+  const late = createServer((_, response) => fine(response));
+  late.listen(0);
+  const { port } = late.address() as AddressInfo;
+  await new Promise((resolve) => late.close(resolve));
+  try {
+    await calling({ port }, async (_, caller) => {
+      let made = 0;
+      const makeCall = () => {
+        if ((made += 1) === 2) late.listen(port);
+        return call;
+      };
+      expect(await caller.ask(makeCall, patience, never())).toEqual({
+        status: 200,
+        text: 'fine',
+        earlierMayHaveArrived: false,
+      });
+      expect(made).toBe(2);
+    });
+  } finally {
+    late.closeAllConnections();
+    late.close();
+  }
 });
