@@ -31,13 +31,15 @@ export class HttpProvisioner implements Provisioner {
     return inStage('provision', WHOSE, signal, async () => {
       signal.throwIfAborted();
       try {
-        const answer = await this.#client.openSession(grant, lease?.token, session, signal);
+        const { answer, earlierMayHaveArrived } = await this.#client.openSession(grant, lease?.token, session, signal);
         if (!isRefusal(answer)) this.#opened.set(answer, { session });
+        // The answer that was lost may have been a dyno.
+        else if (earlierMayHaveArrived) await this.#abandon(session);
         return answer;
       } catch (error) {
         // A dyno may have come to be, or may still be coming, of which nobody will ever hear.
         const mayExist = !(error instanceof Trouble) || error.mayHaveArrived;
-        if (mayExist) await this.#outbox.post(endingOf(session, undefined, { kind: 'abandoned' }, NOTHING_USED));
+        if (mayExist) await this.#abandon(session);
         throw error;
       }
     });
@@ -59,5 +61,10 @@ export class HttpProvisioner implements Provisioner {
   /** Nothing is tried any more; what the platform was not told is said to the observer. */
   close(): void {
     this.#outbox.close();
+  }
+
+  /** Of a session without a dyno that we know of. */
+  #abandon(session: Session): Promise<void> {
+    return this.#outbox.post(endingOf(session, undefined, { kind: 'abandoned' }, NOTHING_USED));
   }
 }

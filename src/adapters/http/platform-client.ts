@@ -6,7 +6,7 @@ import type { Refusal } from '../../domain/refusal.js';
 import type { Caller, Connection, Session } from '../../domain/session.js';
 import type { User } from '../../domain/user.js';
 import { HttpCaller, type Answer, type Call } from '../remote/http-caller.js';
-import { PatientCaller, isNotNow, type BreakerLimits, type Patience } from '../remote/patient-caller.js';
+import { PatientCaller, isNotNow, type BreakerLimits, type Patience, type Reply } from '../remote/patient-caller.js';
 import type { TlsTrust } from '../remote/tls.js';
 import { quoted, Trouble } from '../remote/trouble.js';
 import { unexpectedStatus } from '../remote/unexpected-status.js';
@@ -46,6 +46,13 @@ const MOST_ENDING_MS = 3_000;
 /** What became of the news that a session has ended: the platform has it, or says that it does not want it. */
 export type Reception = { readonly kind: 'known' } | { readonly kind: 'rejected'; readonly words: string };
 
+/** What came of asking for a dyno. */
+export interface Opening {
+  readonly answer: Dyno | Refusal;
+  /** Whether it was asked for before as well, and that may have arrived: what was made then is not in the answer. */
+  readonly earlierMayHaveArrived: boolean;
+}
+
 interface Question {
   readonly method: 'GET' | 'POST';
   readonly path: string;
@@ -55,7 +62,7 @@ interface Question {
   readonly connection?: Call['connection'];
 }
 
-type Read<T> = (answer: Answer, requestId: string) => T;
+type Read<T> = (reply: Reply, requestId: string) => T;
 
 /** The operations of docs/platform-api.yaml. What fails is thrown as Trouble, or as the signal's reason. */
 export class PlatformClient {
@@ -92,12 +99,7 @@ export class PlatformClient {
   }
 
   /** Asked again with the session's id, an opening gives the dyno that it gave before. */
-  openSession(
-    grant: Grant,
-    leaseToken: number | undefined,
-    session: Session,
-    signal: AbortSignal,
-  ): Promise<Dyno | Refusal> {
+  openSession(grant: Grant, leaseToken: number | undefined, session: Session, signal: AbortSignal): Promise<Opening> {
     const { openMs } = this.#settings;
     const question: Question = {
       method: 'POST',
@@ -109,7 +111,10 @@ export class PlatformClient {
     };
     // A platform that is out of dynos is no reason to keep other questions away.
     const patience: Patience = { attempts: 3, breaker: 'heeds', withinMs: openMs };
-    const read = (answer: Answer) => this.#read(answer, (ok) => dynoOf(ok, grant, session));
+    const read = (reply: Reply): Opening => ({
+      answer: this.#read(reply, (ok) => dynoOf(ok, grant, session)),
+      earlierMayHaveArrived: reply.earlierMayHaveArrived,
+    });
     return this.#ask(question, patience, read, signal);
   }
 

@@ -161,12 +161,28 @@ describe('outages that pass', () => {
     const breaker = { failures: 3, restMs: 100 };
     const client = new PlatformClient(settingsFor(server.url, { breaker }));
     try {
-      server.misbehave('findUser', 'broken', 3);
-      expect(await outcomeOf(client, 'findUser')).toBe('fault GM_UNAVAILABLE identify');
+      server.misbehave('findUser', 'broken', 9);
+      for (let failure = 0; failure < 3; failure++)
+        expect(await outcomeOf(client, 'findUser')).toBe('fault GM_UNAVAILABLE identify');
       for (const question of QUESTIONS) await expect(ask(client, question)).rejects.toThrow('left alone');
       // What never left here has nothing to be ended.
-      expect(server.calls).toHaveLength(3);
+      expect(server.calls).toHaveLength(9);
       await until(async () => (await outcomeOf(client, 'findUser')) === 'yes', 'it is asked again');
+      for (const question of QUESTIONS) expect(await outcomeOf(client, question)).toBe('yes');
+    } finally {
+      client.close();
+    }
+  });
+
+  test('a client that is limited, or whose key breaks the platform once in a while, shuts nobody out', async () => {
+    const client = new PlatformClient(settingsFor(server.url, { breaker: { failures: 3, restMs: 3_600_000 } }));
+    try {
+      server.say('findUser', 429, { error: 'too many requests' });
+      for (let question = 0; question < 5; question++)
+        expect(await outcomeOf(client, 'findUser')).toBe('fault GM_UNAVAILABLE identify');
+      server.misbehave('findUser', 'broken', 6);
+      for (let question = 0; question < 2; question++)
+        expect(await outcomeOf(client, 'findUser')).toBe('fault GM_UNAVAILABLE identify');
       for (const question of QUESTIONS) expect(await outcomeOf(client, question)).toBe('yes');
     } finally {
       client.close();

@@ -101,6 +101,31 @@ describe('what a platform hears of a session, and what its dyno is given', () =>
 });
 
 describe('an answer that is lost', () => {
+  test('and a refusal after it: the dyno that was made is given back', async () => {
+    let destroyApp = () => undefined as void;
+    const maker = {
+      open: async () => {
+        destroyApp();
+        return LINK;
+      },
+    };
+    await inHouse(
+      async ({ server, provisioner }) => {
+        destroyApp = () => server.people.destroyApp('shop');
+        server.misbehave('openSession', 'lost-answer', 1);
+        const session = push();
+        const refused = { kind: 'no-access', app: 'shop', service: 'git-receive-pack' };
+        expect(await provisioner.provision(grant, lease, session, never())).toEqual(refused);
+        expect(server.sessions.made).toBe(1);
+        expect(server.sessions.held).toEqual([]);
+        expect(server.sessions.endings).toMatchObject([
+          { session: session.id, dyno: null, outcome: { kind: 'abandoned' } },
+        ]);
+      },
+      { maker },
+    );
+  });
+
   test('is asked for again with the same session, and gives the one dyno there is', () =>
     inHouse(async (house) => {
       const { server, provisioner } = house;
