@@ -47,7 +47,7 @@ describe('docs/errors.md lists exactly', () => {
   });
 
   test('the reasons of domain/session-end.ts', () => {
-    const [, union = ''] = /export type EndReason = ([^;]+);/.exec(read('src/domain/session-end.ts')) ?? [];
+    const [, union = ''] = /export type EndReason =\s+([^;]+);/.exec(read('src/domain/session-end.ts')) ?? [];
     const reasons = all(union, /'([a-z-]+)'/g);
     expect(reasons.length).toBeGreaterThan(3);
     expect([...column(document, 'Departures')].sort()).toEqual([...reasons].sort());

@@ -169,7 +169,7 @@ describe('outages that pass', () => {
   });
 
   test('after failures in a row nothing is asked for a while, and then it is tried again', async () => {
-    const house = await openHouse({}, { ...LIMITS, breaker: { failures: 3, restMs: 200 } });
+    const house = await openHouse({}, { ...LIMITS, breaker: { failures: 1, restMs: 200 } });
     populate(house.server);
     try {
       house.server.misbehave('lookup', 'broken', 3);

@@ -203,6 +203,23 @@ describe('the writer', () => {
     expect(largest).toBe(PIECE_BYTES);
   });
 
+  test('finds a window that was opened in the same breath as the channel', async () => {
+    let taken = 0;
+    const session = await attacked(
+      (wire) => {
+        wire.consume = (payload) => {
+          if (payload[0] !== MESSAGE.CHANNEL_DATA) return false;
+          taken += payload.length - 9;
+          return true;
+        };
+      },
+      {},
+      { window: 0, more: PIECE_BYTES },
+    );
+    session.stdin.write(Buffer.alloc(PIECE_BYTES));
+    await until(() => taken === PIECE_BYTES, 'it is used');
+  });
+
   test('sends every byte once, at whatever pace the window opens', async () => {
     // ssh2 writes a piece twice that had to wait for the window, at the next stall.
     const taken: Buffer[] = [];
@@ -265,6 +282,18 @@ describe('the exit', () => {
     const fault = await rejectionOf(session.exit);
     expect(fault).toMatchObject({ code: 'GM_BAD_ANSWER', stage: 'run' });
     expect(String(fault)).toContain('"SIG@openssh.com"');
+  });
+
+  test('by a signal that has the name of a secret is told without it', async () => {
+    ground = await AttackGround.start(async (wire) => {
+      await wire.serve();
+      const parts = [string('hunter-2'), boolean(false), string(''), string('')];
+      wire.send(wire.request('exit-signal', false, ...parts), ...bye(wire));
+    });
+    const session = await ground.open({}, { environment: { TOKEN: 'hunter-2' }, secrets: ['TOKEN'] });
+    const fault = String(await rejectionOf(session.exit));
+    expect(fault).toContain('***');
+    expect(fault).not.toContain('hunter-2');
   });
 
   test('by BUS, which has a domain behind it, is that signal', async () => {

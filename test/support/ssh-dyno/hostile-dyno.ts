@@ -17,6 +17,8 @@ const OFFER: Partial<Offer> = { kex: ['curve25519-sha256', STRICT_SERVER] };
 export interface Room {
   readonly window?: number;
   readonly packetSize?: number;
+  /** Granted more, in the same write as the confirmation. */
+  readonly more?: number;
 }
 
 /** One connection of gitmouth's to it. Its number of the one channel is `THEIRS`. */
@@ -78,12 +80,14 @@ export class DynoWire extends HostileWire {
     this.send(message(MESSAGE.SERVICE_ACCEPT, string('ssh-userauth')));
   }
 
-  async acceptChannel({ window = 2 * 1024 ** 2, packetSize = 32 * 1024 }: Room = {}): Promise<void> {
+  async acceptChannel({ window = 2 * 1024 ** 2, packetSize = 32 * 1024, more }: Room = {}): Promise<void> {
     const opened = new Reader(await this.next(MESSAGE.CHANNEL_OPEN));
     opened.string();
     this.client = opened.uint32();
     const numbers = [this.client, DynoWire.THEIRS, window, packetSize].map(uint32);
-    this.send(message(MESSAGE.CHANNEL_OPEN_CONFIRMATION, ...numbers));
+    const grants =
+      more === undefined ? [] : [message(MESSAGE.CHANNEL_WINDOW_ADJUST, uint32(this.client), uint32(more))];
+    this.send(message(MESSAGE.CHANNEL_OPEN_CONFIRMATION, ...numbers), ...grants);
   }
 
   /** Answers every request up to the command. @returns its line, and the variables that were offered before. */

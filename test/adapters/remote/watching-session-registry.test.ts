@@ -1,0 +1,47 @@
+import { describe, expect, test } from '@jest/globals';
+import { MemoryClock } from '../../../src/adapters/memory/clock.js';
+import { WatchingSessionRegistry } from '../../../src/adapters/remote/watching-session-registry.js';
+import { until } from '../../../src/contracts/contract.js';
+import { sampleCaller } from '../../../src/contracts/samples.js';
+import type { KeyBinding } from '../../../src/domain/key-binding.js';
+
+const EVERY_MS = 1_000;
+
+/** What becomes of a connection by a key bound like this, once the platform says that it is bound like that. */
+async function becomes(before: KeyBinding | undefined, after: KeyBinding | undefined) {
+  const user = (binding: KeyBinding | undefined) => ({ name: 'alice', ...(binding === undefined ? {} : { binding }) });
+  let asked = 0;
+  const clock = new MemoryClock();
+  const identify = async () => {
+    asked += 1;
+    return user(after);
+  };
+  const registry = new WatchingSessionRegistry({ identify }, clock, EVERY_MS);
+  const connection = registry.addConnection({ ...sampleCaller('alice'), user: user(before) });
+  await clock.advance(EVERY_MS);
+  await until(() => asked === 1 && (connection.ended.aborted || clock.sleeping === 1), 'the answer was taken');
+  const reason: unknown = connection.ended.reason;
+  connection.remove();
+  return reason;
+}
+
+describe('a connection', () => {
+  test.each<[KeyBinding | undefined, KeyBinding | undefined]>([
+    [undefined, { apps: ['shop'] }],
+    [{ apps: ['shop', 'blog'] }, { apps: ['shop'] }],
+    [{ apps: ['shop'] }, { apps: ['shop'], access: 'read' }],
+    [{ access: 'read' }, undefined],
+  ])('by a key that opened %j and opens %j now is ended', async (before, after) => {
+    expect(await becomes(before, after)).toMatchObject({ reason: 'key-changed' });
+  });
+
+  test.each<[KeyBinding | undefined, KeyBinding | undefined]>([
+    [undefined, undefined],
+    [
+      { apps: ['shop', 'blog'], access: 'read' },
+      { access: 'read', apps: ['blog', 'shop'] },
+    ],
+  ])('by a key that opened %j and opens %j still stays', async (before, after) => {
+    expect(await becomes(before, after)).toBeUndefined();
+  });
+});
