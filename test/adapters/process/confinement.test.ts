@@ -127,9 +127,9 @@ attacks(`a job in bubblewrap, started by ${SERVER},`, () => {
       const sharing = bubblewrap({ configFile: data.config, network: 'shared' }).spawn({
         repository: data.own,
         access: 'read',
-        argv: ['sh', '-c', `${tcpAttack}; ${abstractAttack}; echo; cat /etc/resolv.conf >/dev/null && echo resolves`],
+        argv: ['sh', '-c', `${tcpAttack}; ${abstractAttack}; cat /etc/resolv.conf >/dev/null && echo resolves`],
       });
-      await line(sharing.stdout, 'inin');
+      await line(sharing.stdout, 'ininresolves');
       await sharing.kill();
     } finally {
       tcp.close();

@@ -98,7 +98,7 @@ describe('a program in front of Openruko', () => {
   test('says loudly, at each start, that it verifies nobody or speaks plainly', async () => {
     const off = { GITMOUTH_API_VERIFY: 'off', GITMOUTH_DYNO_HOST_VERIFY: 'off' };
     const unverified = await place.another({ ...off, GITMOUTH_API_CA: UNSET, GITMOUTH_DYNO_HOST_CA: UNSET });
-    const plain = await place.another({ APISERVER_PROTOCOL: 'http' });
+    const plain = await place.another({ APISERVER_PROTOCOL: 'http', GITMOUTH_API_CA: UNSET });
     expect((await through(unverified).git(work, 'ls-remote', through(unverified).url('shop'))).code).toBe(0);
     await unverified.stop();
     await unverified.start();
