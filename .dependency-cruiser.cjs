@@ -54,7 +54,7 @@ module.exports = {
       severity: 'error',
       comment:
         'One folder for each technology: any of them can be left out or replaced. What those of other machines share is in remote.',
-      from: { path: '^src/adapters/([^/]+)/', pathNot: '^src/adapters/ssh-dyno/' },
+      from: { path: '^src/adapters/([^/]+)/', pathNot: '^src/adapters/(ssh-dyno|embedded)/' },
       to: { path: '^src/adapters/', pathNot: '^src/adapters/($1|remote)/' },
     },
     {
@@ -66,11 +66,18 @@ module.exports = {
       to: { path: '^src/adapters/', pathNot: '^src/adapters/(ssh-dyno|ssh2|remote)/' },
     },
     {
+      name: 'embedded-knows-sqlite-alone',
+      severity: 'error',
+      comment: 'Users and apps of the embedded platform lie in the one database, beside what gitmouths share there.',
+      from: { path: '^src/adapters/embedded/' },
+      to: { path: '^src/adapters/', pathNot: '^src/adapters/(embedded|sqlite)/' },
+    },
+    {
       name: 'use-case-does-not-know-adapters',
       severity: 'error',
       comment:
-        'In app only the composition root with its platforms, main, gateway, config and cli may choose technologies; the use case asks ports.',
-      from: { path: '^src/app/', pathNot: '^src/app/(cli/|platforms/|(main|gateway|container|config)\\.ts$)' },
+        'In app only the composition root with its platforms and states, main, gateway, config and cli may choose technologies; the use case asks ports.',
+      from: { path: '^src/app/', pathNot: '^src/app/(cli/|platforms/|state/|(main|gateway|container|config)\\.ts$)' },
       to: { path: '^src/adapters/' },
     },
     onlyIn(
@@ -102,10 +109,16 @@ module.exports = {
       to: { path: '(^|/)ssh2/lib/', pathNot: '(^|/)ssh2/lib/index\\.js$' },
     },
     onlyIn(
-      'sqlite-only-in-embedded',
-      '^src/adapters/embedded/',
+      'sqlite-only-in-its-adapters',
+      '^src/adapters/(sqlite|embedded)/',
       ['better-sqlite3'],
-      'The embedded platform alone has a database; others ask it through ports.',
+      'One database, opened and migrated in one place; others ask it through ports.',
+    ),
+    onlyIn(
+      'redis-only-in-its-adapter',
+      '^src/adapters/redis/',
+      ['ioredis'],
+      'Redis is one way to share a state among others; everybody else asks ports.',
     ),
     onlyIn(
       'http-client-only-in-remote',

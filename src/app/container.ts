@@ -27,6 +27,8 @@ import { hostKeysAt } from './host-keys-at.js';
 import { KeyLookups } from './key-lookups.js';
 import type { Platform } from './platforms/platform.js';
 import { ServeGit } from './serve-git.js';
+import { localState } from './state/local.js';
+import type { State } from './state/state.js';
 import { tokens, type Lifecycle } from './tokens.js';
 
 /** What a running gateway holds in its hands. */
@@ -48,11 +50,14 @@ export interface Parts {
 export async function createContainer(config: Config, modules: readonly ContainerModule[]): Promise<Parts> {
   const adapters = await importAdapters(config.adapters);
   const platform = await openPlatformOf(config);
+  let state: State | undefined;
   try {
+    state = localState(config);
     const container = new Container({ defaultScope: 'Singleton' });
-    container.load(systemModule(config), platformModule(platform), ...modules);
+    container.load(systemModule(config), platformModule(platform), stateModule(state), ...modules);
     return partsOf(portsOf(container, await loadAdapters(container, adapters)), config, platform);
   } catch (error) {
+    state?.close();
     platform.close();
     throw error;
   }
@@ -114,6 +119,19 @@ function memoryModule(): ContainerModule {
       prepare: async () => undefined,
       finish: async () => undefined,
       close: () => undefined,
+    });
+  });
+}
+
+function stateModule(state: State): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind(tokens.locks).toResolvedValue((clock) => state.locks(clock), [tokens.clock]);
+    bind(tokens.lifecycle).toConstantValue({
+      prepare: () => Promise.resolve(),
+      finish: () => Promise.resolve(),
+      close: () => {
+        state.close();
+      },
     });
   });
 }
@@ -200,7 +218,6 @@ function platformModule(platform: Platform): ContainerModule {
     const { authenticator, clock, locks, observer } = tokens;
     bind(tokens.authenticator).toResolvedValue(() => platform.authenticator());
     bind(tokens.accessControl).toResolvedValue(() => platform.accessControl());
-    bind(tokens.locks).toResolvedValue((time) => platform.locks(time), [clock]);
     bind(tokens.provisioner).toResolvedValue((...given) => platform.provisioner(...given), [locks, observer, clock]);
     bind(tokens.transport).toResolvedValue(() => platform.transport());
     bind(tokens.registry).toResolvedValue((...given) => platform.registry(...given), [authenticator, clock]);

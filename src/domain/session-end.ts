@@ -1,6 +1,16 @@
 /** Why a session or connection is ended before its command has. */
 export type EndReason =
-  'client-left' | 'drained' | 'user-removed' | 'key-removed' | 'key-changed' | 'lease-lost' | 'time-limit';
+  | 'client-left'
+  | 'drained'
+  | 'user-removed'
+  | 'key-removed'
+  | 'key-changed'
+  | 'lease-lost'
+  | 'superseded'
+  | 'lock-released'
+  | 'ended-by-operator'
+  | 'stalled'
+  | 'time-limit';
 
 const BRAND = Symbol.for('gitmouth.departure');
 

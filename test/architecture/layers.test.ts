@@ -66,7 +66,13 @@ const PROBES: readonly Probe[] = [
     'src/adapters/ssh2/probe-private.ts',
     "import Channel from 'ssh2/lib/Channel.js';",
   ),
-  probe('sqlite-only-in-embedded', 'src/adapters/memory/probe-sqlite.ts', "import Database from 'better-sqlite3';"),
+  probe(
+    'embedded-knows-sqlite-alone',
+    'src/adapters/embedded/probe-other.ts',
+    "import type {} from '../memory/index.js';",
+  ),
+  probe('sqlite-only-in-its-adapters', 'src/adapters/memory/probe-sqlite.ts', "import Database from 'better-sqlite3';"),
+  probe('redis-only-in-its-adapter', 'src/adapters/sqlite/probe-redis.ts', "import { Redis } from 'ioredis';"),
   probe('http-client-only-in-remote', 'src/adapters/memory/probe-http.ts', "import fetch from 'node-fetch';"),
   probe('http-client-only-in-remote', 'src/adapters/openruko/probe-http.ts', "import fetch from 'node-fetch';"),
   ...[
@@ -97,6 +103,8 @@ const ALLOWED = {
   'src/contracts/probe-fine.ts': "import assert from 'node:assert/strict'; import '../ports/clock.js'; assert.ok(1);",
   'src/adapters/remote/probe-fine.ts': "import fetch from 'node-fetch'; import { z } from 'zod'; void z; void fetch;",
   'src/adapters/http/probe-fine.ts': "import '../remote/trouble.js';",
+  'src/adapters/embedded/probe-fine.ts': "import '../sqlite/database.js';",
+  'src/app/state/probe-fine.ts': "import '../../adapters/memory/index.js';",
   'src/app/platforms/probe-fine.ts': "import '../../adapters/memory/index.js';",
   'src/adapters/ssh-dyno/probe-fine.ts':
     "import '../ssh2/internals.js'; import type {} from '../remote/trouble.js'; import type ssh2 from 'ssh2'; export type S = typeof ssh2;",

@@ -101,6 +101,12 @@ const ENDED_WORDS: Record<EndReason, readonly string[]> = {
   'key-removed': ['Your key was removed from your account. Your command was ended.'],
   'key-changed': ['What your key may be used for was changed. Your command was ended; run it again.'],
   'time-limit': ['The time that this session may take is over. Your command was ended.'],
+  superseded: ['A newer push to this app took the place of yours. Your command was ended.'],
+  'lock-released': [
+    'An operator took the lock of this app from your push. Your command was ended; ask them before the next.',
+  ],
+  'ended-by-operator': ['An operator ended your command.'],
+  stalled: ['Your client took nothing of what waited for it for too long. Your command was ended; run it again.'],
   'lease-lost': [
     'The lock of this app was lost. Your command was ended so that no two pushes run at once; run it again.',
   ],

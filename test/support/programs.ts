@@ -24,6 +24,8 @@ const PROGRAMS = {
   git: answering('git'),
   openssl: answering('openssl', 'version'),
   curl: answering('curl'),
+  'redis-server': answering('redis-server'),
+  'redis-cli': answering('redis-cli', '--version', 'redis-tools'),
   'git-lfs': answering('git-lfs'),
   ssh: answering('ssh', '-V', 'openssh-client'),
   sshd: { package: 'openssh-server', probe: ['sh', '-c', '/usr/sbin/sshd -V'] },

@@ -2,7 +2,7 @@ import type { Clock } from '../../ports/clock.js';
 import { isNewAppName } from '../../domain/access-policy.js';
 import { isBranchName } from '../../domain/branch-name.js';
 import { printable } from '../../domain/words/printable.js';
-import type { Database } from './database.js';
+import type { Database } from '../sqlite/database.js';
 import { PlatformError } from './platform-error.js';
 import type { Users } from './users.js';
 

@@ -3,8 +3,8 @@ import type { AppAccess, Grant } from '../../domain/grant.js';
 import type { Refusal } from '../../domain/refusal.js';
 import type { Caller, Session } from '../../domain/session.js';
 import type { AccessControl } from '../../ports/access-control.js';
-import { asking } from './asking.js';
-import type { Database } from './database.js';
+import { asking } from '../sqlite/asking.js';
+import type { Database } from '../sqlite/database.js';
 
 interface Answer {
   readonly held: number;

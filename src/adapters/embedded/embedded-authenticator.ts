@@ -3,8 +3,8 @@ import type { Refusal } from '../../domain/refusal.js';
 import type { Connection } from '../../domain/session.js';
 import type { User } from '../../domain/user.js';
 import type { Authenticator } from '../../ports/authenticator.js';
-import { asking } from './asking.js';
-import type { Database } from './database.js';
+import { asking } from '../sqlite/asking.js';
+import type { Database } from '../sqlite/database.js';
 
 export class EmbeddedAuthenticator implements Authenticator {
   readonly #db: Database;

@@ -10,7 +10,7 @@ import type { Provisioner } from '../../ports/provisioner.js';
 import type { Lease } from '../../ports/repository-locks.js';
 import type { AppKeeper } from './app-keeper.js';
 import type { AppRecord, Apps } from './apps.js';
-import { asking, isDatabaseError } from './asking.js';
+import { asking, isDatabaseError } from '../sqlite/asking.js';
 import type { Repositories } from './repositories.js';
 
 /** Dynos as processes on this machine, to be started by the transport: here their repository is made ready. */

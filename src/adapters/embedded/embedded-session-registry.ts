@@ -1,7 +1,7 @@
 import { Departure, type EndReason } from '../../domain/session-end.js';
 import type { Caller } from '../../domain/session.js';
 import type { LiveConnection, LiveSession, SessionRegistry } from '../../ports/session-registry.js';
-import type { Database } from './database.js';
+import type { Database } from '../sqlite/database.js';
 import { latestRevocation, revocationsAfter, type Revocation } from './revocations.js';
 
 const POLL_MS = 250;

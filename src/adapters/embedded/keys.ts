@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/clock.js';
 import { parseSha256Fingerprint, type PublicKey } from '../../domain/public-key.js';
 import { printable } from '../../domain/words/printable.js';
-import type { Database } from './database.js';
+import type { Database } from '../sqlite/database.js';
 import { PlatformError } from './platform-error.js';
 import { revoke } from './revocations.js';
 import type { Users } from './users.js';

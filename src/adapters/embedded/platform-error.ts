@@ -3,7 +3,6 @@
 export type PlatformErrorCode =
   | 'bad-name'
   | 'bad-branch'
-  | 'newer-database'
   | 'no-such-user'
   | 'user-exists'
   | 'user-owns-apps'

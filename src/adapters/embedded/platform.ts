@@ -1,6 +1,6 @@
 import type { Clock } from '../../ports/clock.js';
 import { Apps } from './apps.js';
-import type { Database } from './database.js';
+import type { Database } from '../sqlite/database.js';
 import { Keys } from './keys.js';
 import { Users } from './users.js';
 

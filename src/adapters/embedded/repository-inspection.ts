@@ -6,7 +6,7 @@ import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isBranchName } from '../../domain/branch-name.js';
-import { codeOf } from './error-code.js';
+import { codeOf } from '../sqlite/error-code.js';
 
 // In an order in which each is looked at only through those before it.
 const FOLDERS = ['objects', 'objects/info', 'objects/pack', 'refs', 'refs/heads'];

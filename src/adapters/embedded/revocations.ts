@@ -1,5 +1,5 @@
 /** Who lost their place: written with the removal itself, read by every server that shares the database. */
-import type { Database } from './database.js';
+import type { Database } from '../sqlite/database.js';
 
 export interface Revocation {
   readonly id: number;

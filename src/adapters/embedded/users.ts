@@ -1,6 +1,6 @@
 import type { Clock } from '../../ports/clock.js';
 import { isUserName } from '../../domain/user.js';
-import type { Database } from './database.js';
+import type { Database } from '../sqlite/database.js';
 import { PlatformError } from './platform-error.js';
 import { revoke } from './revocations.js';
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { AppKeeper } from '../../adapters/embedded/app-keeper.js';
-import { openDatabase, type Database } from '../../adapters/embedded/database.js';
+import { openDatabase, type Database } from '../../adapters/sqlite/database.js';
 import { EmbeddedAccessControl } from '../../adapters/embedded/embedded-access-control.js';
 import { EmbeddedAuthenticator } from '../../adapters/embedded/embedded-authenticator.js';
-import { EmbeddedLocks } from '../../adapters/embedded/embedded-locks.js';
+import { SqliteLocks } from '../../adapters/sqlite/sqlite-locks.js';
 import { EmbeddedProvisioner } from '../../adapters/embedded/embedded-provisioner.js';
 import { EmbeddedSessionRegistry } from '../../adapters/embedded/embedded-session-registry.js';
 import { EmbeddedPlatform } from '../../adapters/embedded/platform.js';
@@ -30,7 +30,6 @@ export async function embedded(config: Config): Promise<Platform> {
     warnings: warning === undefined ? [] : [warning],
     authenticator: () => new EmbeddedAuthenticator(db),
     accessControl: () => new EmbeddedAccessControl(db, config.creation),
-    locks: (clock) => new EmbeddedLocks(db, clock),
     provisioner(locks) {
       const keeper = new AppKeeper(platform.apps, repositories, locks);
       return new EmbeddedProvisioner(platform.apps, repositories, keeper, config.creation.limit);
@@ -75,7 +74,7 @@ export async function openAppKeeper(config: Config): Promise<{ readonly keeper: 
   const { platform, db } = openPlatform(config);
   try {
     const { sandbox } = await chooseSandboxFor(config);
-    const locks = new EmbeddedLocks(db, new SystemClock());
+    const locks = new SqliteLocks(db, new SystemClock());
     return { keeper: new AppKeeper(platform.apps, repositoriesOf(config, sandbox), locks), db };
   } catch (error) {
     db.close();

@@ -1,6 +1,4 @@
 import { join } from 'node:path';
-import { openDatabase } from '../../adapters/embedded/database.js';
-import { EmbeddedLocks } from '../../adapters/embedded/embedded-locks.js';
 import { HttpAccessControl } from '../../adapters/http/http-access-control.js';
 import { HttpAuthenticator } from '../../adapters/http/http-authenticator.js';
 import { HttpProvisioner } from '../../adapters/http/http-provisioner.js';
@@ -14,23 +12,20 @@ import { makeDataFolder } from '../data-folder.js';
 import { platformWarnings, type HttpPlatformConfig } from '../platform-config.js';
 import type { Platform } from './platform.js';
 
-/** Any platform, by its own API, with dynos that are reached over SSH. Pushes take turns by a lock here. */
+/** Any platform, by its own API, with dynos that are reached over SSH. */
 export function http(config: Config, platform: HttpPlatformConfig): Platform {
   makeDataFolder(config);
   const clientKey = dynoKey(config, platform);
   const client = openPlatformClient(platform);
-  const db = openDatabase(join(config.dataFolder, 'gitmouth.db'));
   let provisioner: HttpProvisioner | undefined;
   const close = () => {
     provisioner?.close();
     client.close();
-    db.close();
   };
   return {
     warnings: platformWarnings(platform),
     authenticator: () => new HttpAuthenticator(client),
     accessControl: () => new HttpAccessControl(client),
-    locks: (clock) => new EmbeddedLocks(db, clock),
     provisioner(_locks, observer, clock) {
       provisioner = new HttpProvisioner(client, observer, clock);
       return provisioner;

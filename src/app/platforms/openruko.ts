@@ -1,6 +1,3 @@
-import { join } from 'node:path';
-import { openDatabase } from '../../adapters/embedded/database.js';
-import { EmbeddedLocks } from '../../adapters/embedded/embedded-locks.js';
 import { ApiClient, DEFAULT_API_LIMITS } from '../../adapters/openruko/api-client.js';
 import { OpenrukoAccessControl } from '../../adapters/openruko/openruko-access-control.js';
 import { OpenrukoAuthenticator } from '../../adapters/openruko/openruko-authenticator.js';
@@ -12,22 +9,19 @@ import { makeDataFolder } from '../data-folder.js';
 import { platformWarnings, type OpenrukoConfig } from '../platform-config.js';
 import type { Platform } from './platform.js';
 
-/** An Openruko installation: its API server, and the dyno hosts that one names. Pushes take turns by a lock here. */
+/** An Openruko installation: its API server, and the dyno hosts that one names. */
 export function openruko(config: Config, platform: OpenrukoConfig): Platform {
   makeDataFolder(config);
-  const db = openDatabase(join(config.dataFolder, 'gitmouth.db'));
   const api = openApi(platform);
   const { port, trust, connectMs, startMs } = platform.dynoHost;
   const { serviceKey } = platform.api;
   const close = () => {
     api.close();
-    db.close();
   };
   return {
     warnings: platformWarnings(platform),
     authenticator: () => new OpenrukoAuthenticator(api),
     accessControl: () => new OpenrukoAccessControl(api),
-    locks: (clock) => new EmbeddedLocks(db, clock),
     provisioner: () => new OpenrukoProvisioner(api),
     transport: () =>
       new RendezvousTransport({

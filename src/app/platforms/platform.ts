@@ -19,7 +19,6 @@ export interface Platform {
   readonly warnings: readonly string[];
   authenticator(): Authenticator;
   accessControl(): AccessControl;
-  locks(clock: Clock): RepositoryLocks;
   provisioner(locks: RepositoryLocks, observer: Observer, clock: Clock): Provisioner;
   transport(): Transport;
   registry(authenticator: Authenticator, clock: Clock): SessionRegistry;

@@ -17,6 +17,16 @@ export function endedLines(reason: EndReason): readonly string[] {
       return ['What your key may be used for was changed. Your command was ended; run it again.'];
     case 'time-limit':
       return ['The time that this session may take is over. Your command was ended.'];
+    case 'superseded':
+      return ['A newer push to this app took the place of yours. Your command was ended.'];
+    case 'lock-released':
+      return [
+        'An operator took the lock of this app from your push. Your command was ended; ask them before the next.',
+      ];
+    case 'ended-by-operator':
+      return ['An operator ended your command.'];
+    case 'stalled':
+      return ['Your client took nothing of what waited for it for too long. Your command was ended; run it again.'];
     case 'lease-lost':
       return ['The lock of this app was lost. Your command was ended so that no two pushes run at once; run it again.'];
   }

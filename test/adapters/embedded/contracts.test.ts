@@ -1,14 +1,12 @@
 import type { CreationRule } from '../../../src/domain/access-policy.js';
 import { EmbeddedAccessControl } from '../../../src/adapters/embedded/embedded-access-control.js';
 import { EmbeddedAuthenticator } from '../../../src/adapters/embedded/embedded-authenticator.js';
-import { EmbeddedLocks } from '../../../src/adapters/embedded/embedded-locks.js';
 import { EmbeddedSessionRegistry } from '../../../src/adapters/embedded/embedded-session-registry.js';
-import { openDatabase } from '../../../src/adapters/embedded/database.js';
+import { openDatabase } from '../../../src/adapters/sqlite/database.js';
 import { EmbeddedPlatform } from '../../../src/adapters/embedded/platform.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
 import { accessControlContract } from '../../../src/contracts/access-control.js';
 import { authenticatorContract } from '../../../src/contracts/authenticator.js';
-import { repositoryLocksContract } from '../../../src/contracts/repository-locks.js';
 import { sessionRegistryContract } from '../../../src/contracts/session-registry.js';
 import { runContract } from '../../support/contract.js';
 import { openHouse, register, settledApp, type House } from './house.js';
@@ -55,30 +53,6 @@ runContract(
       setCreation: async (rule: CreationRule) => void Object.assign(creation, rule),
     };
   }, ['stall']),
-);
-
-runContract(
-  'the embedded locks',
-  repositoryLocksContract(async () => {
-    const house = openHouse();
-    const otherDb = openDatabase(house.file);
-    const { clock } = house;
-    return {
-      one: house.locks,
-      other: new EmbeddedLocks(otherDb, clock),
-      leaseMs: 30_000,
-      now: () => clock.now(),
-      pass: (ms: number) => clock.advance(ms),
-      expire: async (app: string) => {
-        otherDb.prepare('UPDATE leases SET expires_at = ? WHERE app = ?').run(clock.now(), app);
-      },
-      breakDown: async () => house.close(),
-      close: async () => {
-        house.close();
-        otherDb.close();
-      },
-    };
-  }),
 );
 
 // The removals come over the server's own connection to the database, then over another one, as the CLI's do.

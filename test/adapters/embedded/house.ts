@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { chownSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppKeeper } from '../../../src/adapters/embedded/app-keeper.js';
-import { openDatabase, type Database } from '../../../src/adapters/embedded/database.js';
-import { EmbeddedLocks } from '../../../src/adapters/embedded/embedded-locks.js';
+import { openDatabase, type Database } from '../../../src/adapters/sqlite/database.js';
+import { SqliteLocks } from '../../../src/adapters/sqlite/sqlite-locks.js';
 import { EmbeddedPlatform } from '../../../src/adapters/embedded/platform.js';
 import { Repositories } from '../../../src/adapters/embedded/repositories.js';
 import type { RunInRepository } from '../../../src/adapters/embedded/repository-run.js';
@@ -19,7 +19,7 @@ export interface House {
   readonly db: Database;
   readonly clock: MemoryClock;
   readonly platform: EmbeddedPlatform;
-  readonly locks: EmbeddedLocks;
+  readonly locks: SqliteLocks;
   readonly repositories: Repositories;
   readonly keeper: AppKeeper;
   close(): void;
@@ -35,7 +35,7 @@ export function openHouse(run: RunInRepository = unsandboxed(owner), folder = te
   const db = openDatabase(file);
   const clock = new MemoryClock();
   const platform = new EmbeddedPlatform(db, clock);
-  const locks = new EmbeddedLocks(db, clock);
+  const locks = new SqliteLocks(db, clock);
   const repositories = new Repositories({
     folder: join(folder, 'repositories'),
     settings: { maxPackBytes: 0 },

@@ -1,5 +1,5 @@
 /** Sessions as the use case brings them to the provisioner, and the pushes in between. */
-import { openDatabase } from '../../../src/adapters/embedded/database.js';
+import { openDatabase } from '../../../src/adapters/sqlite/database.js';
 import { EmbeddedPlatform } from '../../../src/adapters/embedded/platform.js';
 import { EmbeddedProvisioner } from '../../../src/adapters/embedded/embedded-provisioner.js';
 import type { Dyno } from '../../../src/domain/dyno.js';

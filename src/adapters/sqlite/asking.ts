@@ -7,7 +7,7 @@ export function asking<T>(stage: Stage, ask: () => T): T {
     return ask();
   } catch (error) {
     if (isFault(error)) throw error;
-    throw new Fault('GM_UNAVAILABLE', stage, 'The database of the embedded platform did not answer.', { cause: error });
+    throw new Fault('GM_UNAVAILABLE', stage, 'The database did not answer.', { cause: error });
   }
 }
 

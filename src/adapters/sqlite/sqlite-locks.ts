@@ -4,7 +4,7 @@ import type { Clock } from '../../ports/clock.js';
 import type { Lease, RepositoryLocks } from '../../ports/repository-locks.js';
 import { asking } from './asking.js';
 import type { Database } from './database.js';
-import { EmbeddedLease } from './embedded-lease.js';
+import { SqliteLease } from './sqlite-lease.js';
 import { LeaseRows } from './lease-rows.js';
 
 const LEASE_MS = 30_000;
@@ -18,7 +18,7 @@ interface Turn {
 }
 
 /** Leases in SQLite: fair among those who wait in this process, and kept from all other processes. */
-export class EmbeddedLocks implements RepositoryLocks {
+export class SqliteLocks implements RepositoryLocks {
   readonly #rows: LeaseRows;
   readonly #clock: Clock;
   readonly #queues = new Map<string, Turn[]>();
@@ -44,7 +44,7 @@ export class EmbeddedLocks implements RepositoryLocks {
       let told: LockHolder | undefined;
       for (;;) {
         const present = this.#try(app, turn, queue);
-        if (present instanceof EmbeddedLease) return present;
+        if (present instanceof SqliteLease) return present;
         const waitedMs = this.#clock.now() - begun;
         const remainingMs = mode === 'refuse' ? 0 : waitMs - waitedMs;
         // Free for the moment, the app belongs to whoever is first in the queue.
@@ -60,12 +60,12 @@ export class EmbeddedLocks implements RepositoryLocks {
     }
   }
 
-  #try(app: string, turn: Turn, queue: readonly Turn[]): EmbeddedLease | LockHolder | undefined {
+  #try(app: string, turn: Turn, queue: readonly Turn[]): SqliteLease | LockHolder | undefined {
     return asking('lock', () => {
       if (queue[0] !== turn) return this.#rows.holder(app);
       const answer = this.#rows.take(app, turn.holder.user, turn.holder.session);
       if (!('token' in answer)) return answer;
-      return new EmbeddedLease(app, answer, this.#rows, this.#clock, () => this.#queues.get(app)?.[0]?.wake());
+      return new SqliteLease(app, answer, this.#rows, this.#clock, () => this.#queues.get(app)?.[0]?.wake());
     });
   }
 

@@ -1,8 +1,8 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { openDatabase, type Database } from '../../../src/adapters/embedded/database.js';
-import { MIGRATIONS } from '../../../src/adapters/embedded/schema.js';
+import { openDatabase, type Database } from '../../../src/adapters/sqlite/database.js';
+import { MIGRATIONS } from '../../../src/adapters/sqlite/schema.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { compiledSources, OtherProcess } from './compiled.js';
 
@@ -61,12 +61,7 @@ describe('the database', () => {
 
   test('of a newer gitmouth is refused, saying so, and is not touched', () => {
     open().pragma(`user_version = ${MIGRATIONS.length + 1}`);
-    expect(() => openDatabase(file)).toThrow(
-      expect.objectContaining({
-        code: 'newer-database',
-        message: expect.stringContaining('newer gitmouth') as unknown,
-      }),
-    );
+    expect(() => openDatabase(file)).toThrow('newer gitmouth');
     expect(opened[0]?.pragma('user_version', { simple: true })).toBe(MIGRATIONS.length + 1);
   });
 
@@ -79,7 +74,7 @@ describe('the database', () => {
   test('is made once by several processes that start at the same moment', async () => {
     const folder = compiledSources();
     const script = `
-      import { openDatabase } from './adapters/embedded/database.js';
+      import { openDatabase } from './adapters/sqlite/database.js';
       const db = openDatabase(${JSON.stringify(file)});
       db.prepare("INSERT INTO users VALUES (?, 0)").run('user' + process.pid);
       db.close();

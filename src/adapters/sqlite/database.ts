@@ -1,7 +1,6 @@
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import SqliteDatabase from 'better-sqlite3';
 import { codeOf } from './error-code.js';
-import { PlatformError } from './platform-error.js';
 import { MIGRATIONS } from './schema.js';
 
 export type Database = SqliteDatabase.Database;
@@ -10,9 +9,9 @@ export type Database = SqliteDatabase.Database;
 const BUSY_TIMEOUT_MS = 5000;
 
 /**
- * Opens the platform's database, making or migrating it first. Several processes may have it open at once.
+ * Opens gitmouth's database, making or migrating it first. Several processes may have it open at once.
  *
- * @throws PlatformError `newer-database` when a later gitmouth has migrated it.
+ * @throws Error when a later gitmouth has migrated it; the message says what to do.
  */
 export function openDatabase(file: string): Database {
   makePrivate(file);
@@ -70,8 +69,7 @@ function migrate(db: Database, file: string): void {
   db.transaction(() => {
     const version = seen();
     if (version > MIGRATIONS.length) {
-      throw new PlatformError(
-        'newer-database',
+      throw new Error(
         `${file} was written by a newer gitmouth (schema ${version}; this one knows ${MIGRATIONS.length}). ` +
           'Run that version, or restore a backup made before the upgrade.',
       );

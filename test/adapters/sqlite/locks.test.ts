@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { openDatabase, type Database } from '../../../src/adapters/embedded/database.js';
-import { EmbeddedLocks } from '../../../src/adapters/embedded/embedded-locks.js';
+import { openDatabase, type Database } from '../../../src/adapters/sqlite/database.js';
+import { SqliteLocks } from '../../../src/adapters/sqlite/sqlite-locks.js';
 import { SystemClock } from '../../../src/adapters/system/clock.js';
 import { isDeparture } from '../../../src/domain/session-end.js';
 import { isRefusal } from '../../../src/domain/refusal.js';
@@ -42,12 +42,12 @@ function otherHolder(then: string): OtherProcess {
   const other = new OtherProcess(
     sources,
     `
-    import { openDatabase } from './adapters/embedded/database.js';
-    import { EmbeddedLocks } from './adapters/embedded/embedded-locks.js';
+    import { openDatabase } from './adapters/sqlite/database.js';
+    import { SqliteLocks } from './adapters/sqlite/sqlite-locks.js';
     import { SystemClock } from './adapters/system/clock.js';
     // Waiting for a lock keeps no process alive.
     setInterval(() => {}, 1000);
-    const locks = new EmbeddedLocks(openDatabase(${JSON.stringify(file)}), new SystemClock(), ${LEASE_MS});
+    const locks = new SqliteLocks(openDatabase(${JSON.stringify(file)}), new SystemClock(), ${LEASE_MS});
     const take = () => locks.acquire('shop', { user: 'other', session: 's-other', since: 0 }, 'wait', 60_000,
       () => {}, new AbortController().signal);
     const lease = await take();
@@ -59,11 +59,11 @@ function otherHolder(then: string): OtherProcess {
   return other;
 }
 
-function acquire(mode: 'wait' | 'refuse', locks = new EmbeddedLocks(db, new SystemClock(), LEASE_MS)) {
+function acquire(mode: 'wait' | 'refuse', locks = new SqliteLocks(db, new SystemClock(), LEASE_MS)) {
   return locks.acquire('shop', { user: 'me', session: 's-me', since: 0 }, mode, 10_000, () => undefined, never());
 }
 
-async function taken(mode: 'wait' | 'refuse', locks?: EmbeddedLocks): Promise<Lease> {
+async function taken(mode: 'wait' | 'refuse', locks?: SqliteLocks): Promise<Lease> {
   const answer = await acquire(mode, locks);
   if (isRefusal(answer)) throw new Error(`busy: held by ${answer.holder.user}`);
   return answer;
@@ -123,7 +123,7 @@ describe('tokens', () => {
 
 describe('a lease', () => {
   test('whose row an operator removed is lost at its next renewal, and leaves the next holder alone', async () => {
-    const locks = new EmbeddedLocks(db, new SystemClock(), 300);
+    const locks = new SqliteLocks(db, new SystemClock(), 300);
     const lease = await taken('refuse', locks);
     db.prepare('DELETE FROM leases').run();
     const next = await taken('refuse');
@@ -136,7 +136,7 @@ describe('a lease', () => {
 
   test('that can not be renewed is lost when it has run out, and not before', async () => {
     const own = openDatabase(file);
-    const lease = await taken('refuse', new EmbeddedLocks(own, new SystemClock(), 600));
+    const lease = await taken('refuse', new SqliteLocks(own, new SystemClock(), 600));
     const begun = Date.now();
     own.close();
     await until(() => lease.lost.aborted, 'the loss is told');

@@ -4,7 +4,7 @@ import type { Lease } from '../../ports/repository-locks.js';
 import type { LeaseRows, Taken } from './lease-rows.js';
 
 /** Renews itself at every third of its length, until it is released or lost. */
-export class EmbeddedLease implements Lease {
+export class SqliteLease implements Lease {
   readonly app: string;
   readonly token: number;
   readonly #rows: LeaseRows;

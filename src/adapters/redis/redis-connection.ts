@@ -1,0 +1,49 @@
+import { Redis } from 'ioredis';
+import { Fault, isFault, type Stage } from '../../domain/fault.js';
+
+/** A command that has no answer after so long has none to come: whoever waits for it is told so. */
+const COMMAND_MS = 2_000;
+const CONNECT_MS = 2_000;
+/** How long it is left alone between two attempts to connect anew. */
+const RETRY_MS = 500;
+
+/** Of every key of ours, so that a Redis can be shared with other programs. */
+export const KEY_PREFIX = 'gitmouth:';
+
+/**
+ * Connects to Redis, and again whenever the connection is lost. Nothing waits for a Redis that is away: a command fails at
+ * once while there is no connection, and after two seconds where no answer comes.
+ *
+ * @param onTrouble told once when the connection is lost or can't be made, and again after it was there in between.
+ */
+export function connectRedis(url: string, onTrouble: (error: Error) => void): Redis {
+  const redis = new Redis(url, {
+    keyPrefix: KEY_PREFIX,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: COMMAND_MS,
+    connectTimeout: CONNECT_MS,
+    keepAlive: 10_000,
+    retryStrategy: () => RETRY_MS,
+  });
+  let isTold = false;
+  redis.on('ready', () => {
+    isTold = false;
+  });
+  redis.on('error', (error: Error) => {
+    if (isTold) return;
+    isTold = true;
+    onTrouble(error);
+  });
+  return redis;
+}
+
+/** Asks Redis on behalf of a session: whatever it throws is an outage, never a denial. */
+export async function asking<T>(stage: Stage, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (isFault(error)) throw error;
+    throw new Fault('GM_UNAVAILABLE', stage, 'Redis did not answer.', { cause: error });
+  }
+}
