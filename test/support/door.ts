@@ -151,7 +151,7 @@ export class Door {
   #said = '';
 
   constructor(environment: Record<string, string> = {}) {
-    this.data = join(temporaryFolder('door'), 'data');
+    this.data = environment['GITMOUTH_DATA'] ?? join(temporaryFolder('door'), 'data');
     this.#environment = {
       PATH: process.env['PATH'] ?? '',
       HOME: temporaryFolder('home'),
