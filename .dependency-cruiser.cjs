@@ -55,7 +55,7 @@ module.exports = {
       comment:
         'One folder for each technology: any of them can be left out or replaced. What those of other machines share is in remote.',
       from: { path: '^src/adapters/([^/]+)/', pathNot: '^src/adapters/(ssh-dyno|embedded)/' },
-      to: { path: '^src/adapters/', pathNot: '^src/adapters/($1|remote)/' },
+      to: { path: '^src/adapters/', pathNot: '^src/adapters/($1|remote|leases)/' },
     },
     {
       name: 'ssh-dyno-knows-ssh2-alone',

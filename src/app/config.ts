@@ -10,12 +10,16 @@ import { printable } from '../domain/words/printable.js';
 import { ADMISSION_SETTINGS, readAdmission } from './admission-settings.js';
 import { readPlatform, type PlatformConfig } from './platform-config.js';
 import { PLATFORM_SETTINGS, SECRET_SETTINGS } from './platform-settings.js';
+import { LOCK_SETTINGS, readLocks, type LockConfig } from './lock-settings.js';
 import { MIB, seconds, whole } from './setting-checks.js';
+import { readState, SECRET_STATE_SETTINGS, STATE_SETTINGS, type StateConfig } from './state-settings.js';
 
 /** Everything that can be set, read once and passed on. */
 export interface Config {
   readonly dataFolder: string;
   readonly platform: PlatformConfig;
+  readonly state: StateConfig;
+  readonly locks: LockConfig;
   readonly listen: { readonly host: string; readonly port: number };
   readonly loginName?: string;
   readonly algorithms: AlgorithmSet;
@@ -158,6 +162,8 @@ const SETTINGS = {
     'info',
     'What is logged; `debug` adds every connection.',
   ],
+  ...LOCK_SETTINGS,
+  ...STATE_SETTINGS,
   ...PLATFORM_SETTINGS,
   ...ADMISSION_SETTINGS,
 } as const satisfies Record<string, readonly [z.ZodType<unknown, string>, string, string]>;
@@ -198,7 +204,7 @@ export function readConfig(
     const result = check.safeParse(text) as z.ZodSafeParseResult<Value<N>>;
     if (result.success) return result.data;
     const why = result.error.issues.map((issue) => issue.message).join(', ');
-    const is = SECRET_SETTINGS.includes(name) ? '' : `; it is '${printable(text, 80)}'`;
+    const is = [...SECRET_SETTINGS, ...SECRET_STATE_SETTINGS].includes(name) ? '' : `; it is '${printable(text, 80)}'`;
     problems.push(`${name} ${why}${is}`);
     return undefined;
   };
@@ -217,6 +223,8 @@ export function readConfig(
   const config: Config = {
     dataFolder: must('GITMOUTH_DATA'),
     platform: readPlatform({ read, must, isSet, isChanged, problem }),
+    state: readState(read('GITMOUTH_STATE')),
+    locks: readLocks({ must }),
     listen: isSet('GITMOUTH_LISTEN')
       ? must('GITMOUTH_LISTEN')
       : (listenAsBefore(read('GITMOUTH_PORT')) ?? must('GITMOUTH_LISTEN')),

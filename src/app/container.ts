@@ -27,8 +27,7 @@ import { hostKeysAt } from './host-keys-at.js';
 import { KeyLookups } from './key-lookups.js';
 import type { Platform } from './platforms/platform.js';
 import { ServeGit } from './serve-git.js';
-import { localState } from './state/local.js';
-import type { State } from './state/state.js';
+import { openState, type State } from './state/state.js';
 import { tokens, type Lifecycle } from './tokens.js';
 
 /** What a running gateway holds in its hands. */
@@ -52,9 +51,9 @@ export async function createContainer(config: Config, modules: readonly Containe
   const platform = await openPlatformOf(config);
   let state: State | undefined;
   try {
-    state = localState(config);
+    state = await openState(config);
     const container = new Container({ defaultScope: 'Singleton' });
-    container.load(systemModule(config), platformModule(platform), stateModule(state), ...modules);
+    container.load(systemModule(config), stateModule(state), platformModule(platform), ...modules);
     return partsOf(portsOf(container, await loadAdapters(container, adapters)), config, platform);
   } catch (error) {
     state?.close();
@@ -126,13 +125,20 @@ function memoryModule(): ContainerModule {
 function stateModule(state: State): ContainerModule {
   return new ContainerModule(({ bind }) => {
     bind(tokens.locks).toResolvedValue((clock) => state.locks(clock), [tokens.clock]);
-    bind(tokens.lifecycle).toConstantValue({
-      prepare: () => Promise.resolve(),
-      finish: () => Promise.resolve(),
-      close: () => {
-        state.close();
-      },
-    });
+    bind(tokens.lifecycle).toResolvedValue(
+      (observer) => ({
+        async prepare() {
+          state.onTrouble((message, error) => {
+            observer.record({ type: 'problem', message, error });
+          });
+        },
+        finish: () => Promise.resolve(),
+        close: () => {
+          state.close();
+        },
+      }),
+      [tokens.observer],
+    );
   });
 }
 

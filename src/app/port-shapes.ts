@@ -12,7 +12,7 @@ type Kind<T> = T extends (...args: never[]) => unknown ? 'function' : T extends 
 const SHAPES: { readonly [N in PortName]: { readonly [M in keyof PortOf<N>]-?: Kind<PortOf<N>[M]> } } = {
   authenticator: { identify: 'function' },
   accessControl: { authorize: 'function', list: 'function' },
-  locks: { acquire: 'function' },
+  locks: { acquire: 'function', held: 'function', free: 'function' },
   provisioner: { provision: 'function', release: 'function' },
   transport: { kind: 'string', capabilities: 'object', open: 'function' },
   registry: { addConnection: 'function', connections: 'function' },

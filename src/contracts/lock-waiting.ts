@@ -58,12 +58,12 @@ const waiting: readonly RepositoryLocksPromise[] = [
       const bob = ask(one, 'bob');
       const carol = ask(one, 'carol', { onWaiting: (holder) => told.push(`${holder.user} ${holder.session}`) });
       await until(() => told.length > 0, 'carol is told', pass);
-      for (let round = 0; round < 10; round++) await pass(1000);
+      for (let round = 0; round < 4; round++) await pass(300);
       assert.deepEqual(told, ['alice s-alice']);
       await held.release();
       const lease = leaseOf(await settled(bob, 'bob has the lock', pass));
       await until(() => told.length > 1, 'carol is told anew', pass);
-      for (let round = 0; round < 10; round++) await pass(1000);
+      for (let round = 0; round < 4; round++) await pass(300);
       assert.deepEqual(told, ['alice s-alice', 'bob s-bob']);
       await lease.release();
       await settled(carol, 'carol has the lock', pass);

@@ -1,7 +1,12 @@
 import { isWrite, type GitService } from './git-request.js';
 
-/** What a writer does when another one holds the app: wait its turn, or be refused at once. */
-export type LockMode = 'wait' | 'refuse';
+/**
+ * What a writer does when another one holds the app: wait its turn, be refused at once, or have the other one ended and
+ * take its place.
+ */
+export type LockMode = 'wait' | 'refuse' | 'supersede';
+
+export const LOCK_MODES = ['wait', 'refuse', 'supersede'] as const satisfies readonly LockMode[];
 
 /** Who holds the lock of an app. Shown to those who wait. */
 export interface LockHolder {
@@ -10,6 +15,30 @@ export interface LockHolder {
   readonly session: string;
   /** When the lock was taken, in milliseconds since the epoch. */
   readonly since: number;
+}
+
+/** Why a holder is asked to let go of a lock that is still its own. */
+export type LockRecall = 'superseded' | 'lock-released';
+
+/** What follows from how long a lease lasts, in milliseconds. */
+export interface LeaseTimes {
+  /** A lease that nobody renews has run out after so long. */
+  readonly leaseMs: number;
+  readonly renewEveryMs: number;
+  /** So long before its end a lease that could not be renewed counts as lost. */
+  readonly lostBeforeEndMs: number;
+  /** How long a dyno may clean up whose lease was lost; the rest of what is left then is for killing it. */
+  readonly graceMs: number;
+}
+
+/** The dyno of a lost lease is dead before another one can have the lock. */
+export function leaseTimes(leaseMs: number): LeaseTimes {
+  return {
+    leaseMs,
+    renewEveryMs: Math.floor(leaseMs / 4),
+    lostBeforeEndMs: Math.ceil(leaseMs / 3),
+    graceMs: Math.floor(leaseMs / 6),
+  };
 }
 
 /** Writers only: readers never wait. */

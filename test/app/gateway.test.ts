@@ -149,7 +149,7 @@ describe('a drain', () => {
     await within(client.closed, 'the client to be disconnected');
     expect(only(parts.observer.ofType('server-draining'))).toMatchObject({ sessions: 1, drainMs: 60_000 });
     expect(parts.observer.events.at(-1)).toEqual({ type: 'server-stopped' });
-    expect(parts.locks.held()).toEqual([]);
+    expect(parts.locks.leases()).toEqual([]);
     expect(parts.provisioner.held()).toEqual([]);
     expect(parts.clock.sleeping).toBe(0);
   });
@@ -189,7 +189,7 @@ describe('a drain', () => {
     await parts.clock.advance(5_000);
     await within(drained, 'the drain');
     expect(parts.provisioner.held()).toEqual([]);
-    expect(parts.locks.held()).toEqual([]);
+    expect(parts.locks.leases()).toEqual([]);
     expect(parts.observer.events.map(({ type }) => type).slice(-2)).toEqual(['session-ended', 'server-stopped']);
   });
 

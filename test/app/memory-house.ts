@@ -158,7 +158,7 @@ export class MemoryHouse {
 
   /** After every session: each dyno given back once, no lock, no process, no timer, no listener. */
   expectNothingHeld(...visits: Visit[]): void {
-    expect(this.locks.held()).toEqual([]);
+    expect(this.locks.leases()).toEqual([]);
     expect(this.provisioner.held()).toEqual([]);
     expect(this.taken).toEqual(new Map());
     expect(this.journal.filter((call) => call.startsWith('release '))).toHaveLength(this.provisioner.provisions.length);
@@ -193,6 +193,8 @@ export class MemoryHouse {
         const lease = await this.locks.acquire(...asked);
         return isRefusal(lease) ? lease : this.#noted(lease);
       },
+      held: (signal) => this.locks.held(signal),
+      free: (...asked) => this.locks.free(...asked),
     };
   }
 
@@ -220,7 +222,7 @@ export class MemoryHouse {
         return { ...dyno, link: { kind: 'process', repository: '/', plan } } as Dyno;
       },
       release: async (dyno, outcome, usage) => {
-        this.journal.push(`release while ${this.locks.held().length} held`);
+        this.journal.push(`release while ${this.locks.leases().length} held`);
         await this.before.release?.();
         await this.provisioner.release(dyno, outcome, usage);
       },

@@ -86,7 +86,7 @@ describe('a client that leaves', () => {
     await releasing.reached;
     visit.client.leave();
     await turns();
-    expect(house.locks.held()).toHaveLength(1);
+    expect(house.locks.leases()).toHaveLength(1);
     releasing.open();
     expect(await visit.exit()).toBeUndefined();
     expect(house.ended).toMatchObject({ verdict: 'exit-0', exit: 0 });
@@ -137,7 +137,7 @@ describe('a client that leaves', () => {
     visit.client.leave();
     await turns();
     expect(house.transport.running()).toEqual(['dyno-1']);
-    expect(house.locks.held()).toHaveLength(1);
+    expect(house.locks.leases()).toHaveLength(1);
     expect(house.provisioner.held()).toHaveLength(1);
     await house.clock.advance(5_000);
     await visit.exit();
@@ -362,7 +362,7 @@ describe('a drain', () => {
     house.serveGit.beginDrain();
     house.serveGit.endDrain();
     await within(
-      until(() => house.locks.held().length === 0, 'the lock to be given back'),
+      until(() => house.locks.leases().length === 0, 'the lock to be given back'),
       'the end',
     );
     visit.client.leave();

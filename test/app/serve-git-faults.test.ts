@@ -73,7 +73,7 @@ describe('a fault', () => {
     });
     expect(callsAfter(house, call)).toEqual(after);
     // A release that failed leaves the dyno to the provisioner; everything else was given back.
-    if (call === 'release') expect(house.locks.held()).toEqual([]);
+    if (call === 'release') expect(house.locks.leases()).toEqual([]);
     else house.expectNothingHeld(visit);
   });
 
@@ -120,7 +120,7 @@ describe('a bug', () => {
     expect(house.ended).toMatchObject({ verdict: 'crashed', exit: 127, fault: { code: 'GM_BUG', stage: 'unknown' } });
     expect(house.ended.fault?.message).toContain('TypeError: undefined is not a function\n    at ');
     expect(callsAfter(house, call)).toEqual(after);
-    if (call === 'release') expect(house.locks.held()).toEqual([]);
+    if (call === 'release') expect(house.locks.leases()).toEqual([]);
     else house.expectNothingHeld(visit);
 
     house.before[call] = undefined as never;

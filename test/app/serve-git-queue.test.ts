@@ -66,7 +66,7 @@ describe('a request that finds no dyno free', () => {
       '',
     ]);
     expect(open.ended).toMatchObject({ verdict: 'refused-dynos-busy', exit: 1, phasesMs: { lock: 0, queue: 30_000 } });
-    expect(open.locks.held()).toEqual([]);
+    expect(open.locks.leases()).toEqual([]);
     await end(...others);
     open.expectNothingHeld(...others, visit);
   });

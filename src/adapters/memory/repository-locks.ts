@@ -1,9 +1,12 @@
-import type { LockHolder, LockMode } from '../../domain/lock-policy.js';
+import type { LockHolder, LockMode, LockRecall } from '../../domain/lock-policy.js';
 import type { Refusal } from '../../domain/refusal.js';
 import { Departure } from '../../domain/session-end.js';
 import type { Clock } from '../../ports/clock.js';
-import type { Lease, RepositoryLocks } from '../../ports/repository-locks.js';
+import type { HeldLock, Lease, RepositoryLocks } from '../../ports/repository-locks.js';
 import { Trouble } from './trouble.js';
+
+/** How long a lease would last; in one process nobody outlives it. */
+const LEASE_MS = 30_000;
 
 /** Those who wait for one app, in their order, and who holds it. */
 interface Queue {
@@ -14,6 +17,7 @@ interface Queue {
 
 interface Waiter {
   readonly holder: LockHolder;
+  readonly mode: LockMode;
   grant(lease: Lease): void;
   onWaiting(holder: LockHolder): void;
 }
@@ -41,18 +45,30 @@ export class MemoryRepositoryLocks implements RepositoryLocks {
     const queue = this.#queue(app);
     if (queue.held === undefined) return this.#take(app, queue, holder);
     if (mode === 'refuse' || waitMs <= 0) return { kind: 'busy', app, holder: queue.held.holder, waitedMs: 0 };
-    return this.#wait(app, queue, { holder, onWaiting }, waitMs, signal);
+    return this.#wait(app, queue, { holder, mode, onWaiting }, waitMs, signal);
   }
 
-  /** Who holds each app now: empty when every lease was given back. */
-  held(): readonly Lease[] {
+  async held(signal: AbortSignal): Promise<readonly HeldLock[]> {
+    await this.trouble.meet(signal);
+    return this.leases().map((lease) => this.#lockOf(lease));
+  }
+
+  async free(app: string, signal: AbortSignal): Promise<HeldLock | undefined> {
+    await this.trouble.meet(signal);
+    const { held } = this.#queue(app);
+    held?.lose('lock-released');
+    return held && this.#lockOf(held);
+  }
+
+  /** The leases of now: none when every one was given back. */
+  leases(): readonly MemoryLease[] {
     return [...this.state.values()].flatMap(({ held }) => held ?? []);
   }
 
-  /** Frees the app's lock whatever its holder does, as an operator may. */
+  /** Frees the app's lock whatever its holder does, as when its lease had run out. */
   revoke(app: string): void {
     const queue = this.#queue(app);
-    queue.held?.lose();
+    queue.held?.lose('lease-lost');
     this.#next(app, queue);
   }
 
@@ -63,13 +79,20 @@ export class MemoryRepositoryLocks implements RepositoryLocks {
   }
 
   #take(app: string, queue: Queue, asker: LockHolder): Lease {
-    const holder = { ...asker, since: this.clock.now() };
-    const lease = new MemoryLease(app, ++queue.lastToken, holder, () => {
+    const now = this.clock.now();
+    const holder = { ...asker, since: now };
+    queue.lastToken = Math.max(queue.lastToken + 1, now);
+    const lease = new MemoryLease(app, queue.lastToken, holder, () => {
       if (queue.held === lease) this.#next(app, queue);
     });
     queue.held = lease;
     for (const waiter of queue.waiting) waiter.onWaiting(holder);
+    if (queue.waiting.some(({ mode }) => mode === 'supersede')) lease.lose('superseded');
     return lease;
+  }
+
+  #lockOf({ app, token, holder }: MemoryLease): HeldLock {
+    return { app, token, holder, expiresAt: this.clock.now() + LEASE_MS };
   }
 
   #next(app: string, queue: Queue): void {
@@ -82,7 +105,7 @@ export class MemoryRepositoryLocks implements RepositoryLocks {
   #wait(
     app: string,
     queue: Queue,
-    { holder, onWaiting }: Pick<Waiter, 'holder' | 'onWaiting'>,
+    { holder, mode, onWaiting }: Pick<Waiter, 'holder' | 'mode' | 'onWaiting'>,
     waitMs: number,
     signal: AbortSignal,
   ): Promise<Lease | Extract<Refusal, { kind: 'busy' }>> {
@@ -95,6 +118,7 @@ export class MemoryRepositoryLocks implements RepositoryLocks {
       };
       const waiter: Waiter = {
         holder,
+        mode,
         onWaiting,
         grant(lease) {
           over.abort();
@@ -115,6 +139,7 @@ export class MemoryRepositoryLocks implements RepositoryLocks {
       signal.addEventListener('abort', giveUp, { once: true, signal: over.signal });
       this.clock.sleep(waitMs, over.signal).then(timeUp, () => undefined);
       if (queue.held !== undefined) onWaiting(queue.held.holder);
+      if (mode === 'supersede') queue.held?.lose('superseded');
     });
   }
 }
@@ -130,8 +155,8 @@ class MemoryLease implements Lease {
     private readonly giveBack: () => void,
   ) {}
 
-  lose(): void {
-    this.#lost.abort(new Departure('lease-lost'));
+  lose(reason: LockRecall | 'lease-lost'): void {
+    this.#lost.abort(new Departure(reason));
   }
 
   async release(): Promise<void> {

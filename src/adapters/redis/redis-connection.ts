@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { Fault, isFault, type Stage } from '../../domain/fault.js';
 
@@ -36,6 +37,19 @@ export function connectRedis(url: string, onTrouble: (error: Error) => void): Re
     onTrouble(error);
   });
   return redis;
+}
+
+/** Resolves when the first attempt to connect has come to something, or was given its time. Never rejects. */
+export async function whenTried(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') return;
+  const over = new AbortController();
+  const { signal } = over;
+  const limit = setTimeout(() => over.abort(), CONNECT_MS);
+  const tried = ['ready', 'error'].map((event) => once(redis, event, { signal }));
+  await Promise.race(tried).catch(() => undefined);
+  clearTimeout(limit);
+  over.abort();
+  await Promise.allSettled(tried);
 }
 
 /** Asks Redis on behalf of a session: whatever it throws is an outage, never a denial. */

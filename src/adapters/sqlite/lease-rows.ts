@@ -1,16 +1,18 @@
-import type { LockHolder } from '../../domain/lock-policy.js';
+import type { LockHolder, LockRecall } from '../../domain/lock-policy.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Database } from './database.js';
 import { isDead, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
-export interface Taken {
+export interface LeaseRow extends LockHolder, ProcessIdentity {
+  readonly app: string;
   readonly token: number;
   readonly expiresAt: number;
+  readonly recall: LockRecall | null;
 }
 
-interface LeaseRow extends LockHolder, ProcessIdentity, Taken {}
+const SELECT = `SELECT app, token, user, session, since, expires_at AS expiresAt, recall, place, pid, started FROM leases`;
 
-/** The leases of all processes on one database. */
+/** The leases that are given, and the last token of each app. */
 export class LeaseRows {
   readonly #db: Database;
   readonly #clock: Pick<Clock, 'now'>;
@@ -23,56 +25,68 @@ export class LeaseRows {
     this.#leaseMs = leaseMs;
   }
 
-  /** Who holds the app; undefined when it is free, or its holder has let it run out or is dead. */
-  holder(app: string): LockHolder | undefined {
-    const row = this.#db
-      .prepare<[string], LeaseRow>(
-        `SELECT token, user, session, since, expires_at AS expiresAt, place, pid, started FROM leases WHERE app = ?`,
-      )
-      .get(app);
-    if (row === undefined || row.expiresAt <= this.#clock.now() || isDead(row)) return undefined;
-    return { user: row.user, session: row.session, since: row.since };
+  /** The app's lease; undefined when it is free, or its holder has let it run out or is dead. */
+  present(app: string): LeaseRow | undefined {
+    const row = this.#db.prepare<[string], LeaseRow>(`${SELECT} WHERE app = ?`).get(app);
+    return row !== undefined && this.#isPresent(row) ? row : undefined;
   }
 
-  /** Takes the app, or says who holds it. */
-  take(app: string, user: string, session: string): Taken | LockHolder {
-    // Most who ask while it is held shall not wait for the right to write.
-    return (
-      this.holder(app) ?? this.#db.transaction(() => this.holder(app) ?? this.#insert(app, user, session)).immediate()
-    );
+  all(): readonly LeaseRow[] {
+    const rows = this.#db.prepare<[], LeaseRow>(SELECT).all();
+    return rows.filter((row) => this.#isPresent(row));
   }
 
-  /** The lease's new end; undefined when it has run out, or is another's. */
-  renew(app: string, token: number): number | undefined {
+  /** Takes an app that is free; returns the lease's token. */
+  take(app: string, user: string, session: string): number {
     const now = this.#clock.now();
-    const expiresAt = now + this.#leaseMs;
-    const renewed = this.#db
-      .prepare('UPDATE leases SET expires_at = ? WHERE app = ? AND token = ? AND expires_at > ?')
-      .run(expiresAt, app, token, now);
-    return renewed.changes === 1 ? expiresAt : undefined;
-  }
-
-  remove(app: string, token: number): void {
-    this.#db.prepare('DELETE FROM leases WHERE app = ? AND token = ?').run(app, token);
-  }
-
-  #insert(app: string, user: string, session: string): Taken {
     const last = this.#db
-      .prepare<[string], { token: number }>(
-        `INSERT INTO lease_tokens (app, last) VALUES (?, 1)
-         ON CONFLICT (app) DO UPDATE SET last = last + 1 RETURNING last AS token`,
+      .prepare<[string, number], { token: number }>(
+        `INSERT INTO lease_tokens (app, last) VALUES (?, ?)
+         ON CONFLICT (app) DO UPDATE SET last = max(last + 1, excluded.last) RETURNING last AS token`,
       )
-      .get(app);
+      .get(app, now);
     if (last === undefined) throw new Error(`no token was made for '${app}'`);
-    const now = this.#clock.now();
-    const taken = { token: last.token, expiresAt: now + this.#leaseMs };
     const { place, pid, started } = this.#self;
     this.#db
       .prepare(
         `INSERT OR REPLACE INTO leases (app, token, user, session, since, expires_at, place, pid, started)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
-      .run(app, taken.token, user, session, now, taken.expiresAt, place, pid, started);
-    return taken;
+      .run(app, last.token, user, session, now, now + this.#leaseMs, place, pid, started);
+    return last.token;
+  }
+
+  /** The lease as it stands; undefined when it has run out, or is another's. */
+  standing(app: string, token: number): Pick<LeaseRow, 'recall'> | undefined {
+    return this.#db
+      .prepare<[string, number, number], Pick<LeaseRow, 'recall'>>(
+        'SELECT recall FROM leases WHERE app = ? AND token = ? AND expires_at > ?',
+      )
+      .get(app, token, this.#clock.now());
+  }
+
+  /** As `standing`, with a new end. */
+  renew(app: string, token: number): Pick<LeaseRow, 'recall'> | undefined {
+    const now = this.#clock.now();
+    return this.#db
+      .prepare<[number, string, number, number], Pick<LeaseRow, 'recall'>>(
+        'UPDATE leases SET expires_at = ? WHERE app = ? AND token = ? AND expires_at > ? RETURNING recall',
+      )
+      .get(now + this.#leaseMs, app, token, now);
+  }
+
+  /** The first reason stays. */
+  recall(app: string, token: number, reason: LockRecall): void {
+    this.#db
+      .prepare('UPDATE leases SET recall = ? WHERE app = ? AND token = ? AND recall IS NULL')
+      .run(reason, app, token);
+  }
+
+  remove(app: string, token: number): void {
+    this.#db.prepare('DELETE FROM leases WHERE app = ? AND token = ?').run(app, token);
+  }
+
+  #isPresent(row: LeaseRow): boolean {
+    return row.expiresAt > this.#clock.now() && !isDead(row);
   }
 }

@@ -64,4 +64,22 @@ export const MIGRATIONS: readonly string[] = [
     at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- Why the holder is asked to let go, where it is.
+  ALTER TABLE leases ADD COLUMN recall TEXT CHECK (recall IN ('superseded', 'lock-released'));
+
+  -- Those who wait for a lease, in the order of their turns; who has not asked again until then is gone.
+  CREATE TABLE lease_waiters (
+    app TEXT NOT NULL,
+    ticket TEXT NOT NULL,
+    turn INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    session TEXT NOT NULL,
+    gone_at INTEGER NOT NULL,
+    place TEXT,
+    pid INTEGER NOT NULL,
+    started TEXT,
+    PRIMARY KEY (app, ticket)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

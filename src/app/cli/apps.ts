@@ -9,11 +9,11 @@ import type { Configure, WithPlatform } from './context.js';
 export function addAppCommands(program: Command, configure: Configure, withPlatform: WithPlatform): void {
   const app = program.command('app').description('Manage apps.');
   const withKeeper = async (action: (keeper: AppKeeper) => Promise<void>) => {
-    const { keeper, db } = await openAppKeeper(configure());
+    const { keeper, close } = await openAppKeeper(configure());
     try {
       await action(keeper);
     } finally {
-      db.close();
+      close();
     }
   };
 

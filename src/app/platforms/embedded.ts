@@ -3,13 +3,13 @@ import { AppKeeper } from '../../adapters/embedded/app-keeper.js';
 import { openDatabase, type Database } from '../../adapters/sqlite/database.js';
 import { EmbeddedAccessControl } from '../../adapters/embedded/embedded-access-control.js';
 import { EmbeddedAuthenticator } from '../../adapters/embedded/embedded-authenticator.js';
-import { SqliteLocks } from '../../adapters/sqlite/sqlite-locks.js';
 import { EmbeddedProvisioner } from '../../adapters/embedded/embedded-provisioner.js';
 import { EmbeddedSessionRegistry } from '../../adapters/embedded/embedded-session-registry.js';
 import { EmbeddedPlatform } from '../../adapters/embedded/platform.js';
 import { SystemClock } from '../../adapters/system/clock.js';
 import type { Config } from '../config.js';
 import { makeDataFolder } from '../data-folder.js';
+import { openState, type State } from '../state/state.js';
 import { chooseSandboxFor, processTransport, repositoriesOf, requireHooksFolder } from './dynos-here.js';
 import type { Platform } from './platform.js';
 
@@ -70,14 +70,22 @@ export function openPlatform(config: Config): { readonly platform: EmbeddedPlatf
 }
 
 /** The platform with its repositories, for commands that make and destroy apps. */
-export async function openAppKeeper(config: Config): Promise<{ readonly keeper: AppKeeper; readonly db: Database }> {
+export async function openAppKeeper(
+  config: Config,
+): Promise<{ readonly keeper: AppKeeper; readonly close: () => void }> {
   const { platform, db } = openPlatform(config);
+  let state: State | undefined;
+  const close = () => {
+    state?.close();
+    db.close();
+  };
   try {
     const { sandbox } = await chooseSandboxFor(config);
-    const locks = new SqliteLocks(db, new SystemClock());
-    return { keeper: new AppKeeper(platform.apps, repositoriesOf(config, sandbox), locks), db };
+    state = await openState(config);
+    const locks = state.locks(new SystemClock());
+    return { keeper: new AppKeeper(platform.apps, repositoriesOf(config, sandbox), locks), close };
   } catch (error) {
-    db.close();
+    close();
     throw error;
   }
 }

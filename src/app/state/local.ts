@@ -8,9 +8,12 @@ import type { State } from './state.js';
 /** Shared by the processes of this machine, in the database of the data folder. */
 export function localState(config: Config): State {
   makeDataFolder(config);
-  const db = openDatabase(join(config.dataFolder, 'gitmouth.db'));
+  const file = join(config.dataFolder, 'gitmouth.db');
+  const db = openDatabase(file);
   return {
-    locks: (clock) => new SqliteLocks(db, clock),
+    locks: (clock) => new SqliteLocks(db, clock, config.locks.leaseMs),
+    onTrouble: () => undefined,
+    examine: async () => `${file}, shared by the gitmouths of this machine`,
     close: () => {
       db.close();
     },

@@ -1,9 +1,27 @@
 import type { Clock } from '../../ports/clock.js';
 import type { RepositoryLocks } from '../../ports/repository-locks.js';
+import type { Config } from '../config.js';
 
 /** What the gitmouths that share it agree on, opened: an adapter for each port that it stands behind. */
 export interface State {
   locks(clock: Clock): RepositoryLocks;
+  /** Tells each time that it went out of reach, and at once where it is; what could not be asked then is no concern here. */
+  onTrouble(tell: (message: string, error: Error) => void): void;
+  /**
+   * What it is, in words for an operator.
+   * @throws Error when it does not answer, or not as it must; the message holds no password.
+   */
+  examine(): Promise<string>;
   /** Idempotent. */
   close(): void;
+}
+
+/** The one of the configuration; the others stay unloaded. One that is away for now is opened all the same. */
+export async function openState(config: Config): Promise<State> {
+  switch (config.state.kind) {
+    case 'local':
+      return (await import('./local.js')).localState(config);
+    case 'redis':
+      return (await import('./redis.js')).redisState(config, config.state.url);
+  }
 }

@@ -35,7 +35,7 @@ export function openHouse(run: RunInRepository = unsandboxed(owner), folder = te
   const db = openDatabase(file);
   const clock = new MemoryClock();
   const platform = new EmbeddedPlatform(db, clock);
-  const locks = new SqliteLocks(db, clock);
+  const locks = new SqliteLocks(db, clock, 30_000);
   const repositories = new Repositories({
     folder: join(folder, 'repositories'),
     settings: { maxPackBytes: 0 },

@@ -32,9 +32,9 @@ describe('the record of the memory repository locks', () => {
   test('shows what is held, and nothing once it was given back', async () => {
     const locks = new MemoryRepositoryLocks(new MemoryClock());
     const lease = await take(locks);
-    expect(locks.held()).toEqual([lease]);
+    expect(locks.leases()).toEqual([lease]);
     if ('release' in lease) await lease.release();
-    expect(locks.held()).toEqual([]);
+    expect(locks.leases()).toEqual([]);
   });
 
   test('a revoked lease says that it was lost', async () => {

@@ -6,7 +6,7 @@ import { transformSync } from '@swc/core';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const ROOT = join(import.meta.dirname, '../../..');
-const PARTS = ['domain', 'ports', 'adapters/sqlite', 'adapters/system'];
+const PARTS = ['domain', 'ports', 'adapters/leases', 'adapters/sqlite', 'adapters/system'];
 
 export function compiledSources(): string {
   const folder = temporaryFolder('compiled');

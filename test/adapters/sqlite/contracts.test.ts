@@ -26,8 +26,8 @@ runContract(
   repositoryLocksContract(async () => {
     const { clock, db, otherDb, close } = twoHandles();
     return {
-      one: new SqliteLocks(db, clock),
-      other: new SqliteLocks(otherDb, clock),
+      one: new SqliteLocks(db, clock, 30_000),
+      other: new SqliteLocks(otherDb, clock, 30_000),
       leaseMs: 30_000,
       now: () => clock.now(),
       pass: (ms: number) => clock.advance(ms),
