@@ -75,7 +75,7 @@ type Read = <N extends keyof Settings>(name: N) => z.output<Settings[N][0]>;
 export interface PenaltySource {
   readonly must: Read;
   readonly read: (name: 'GITMOUTH_PENALTY_EXEMPT') => readonly string[] | undefined;
-  problem(text: string): void;
+  readonly problem: (text: string) => void;
 }
 
 export function readPenalties({ must, read, problem }: PenaltySource): PenaltyRules {

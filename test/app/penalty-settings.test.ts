@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { ConfigError, readConfig } from '../../src/app/config.js';
 import { Exemptions } from '../../src/app/exemptions.js';
-import { PENALTY_SETTINGS } from '../../src/app/penalty-settings.js';
+import type { PENALTY_SETTINGS } from '../../src/app/penalty-settings.js';
 import { DEFAULT_PENALTY_RULES, type Offence, type PenaltyRules } from '../../src/domain/penalty-policy.js';
 
 type Name = keyof typeof PENALTY_SETTINGS;
