@@ -121,6 +121,12 @@ module.exports = {
       'Redis is one way to share a state among others; everybody else asks ports.',
     ),
     onlyIn(
+      'counters-only-behind-their-port',
+      '^src/adapters/(memory|sqlite|redis)/',
+      ['rate-limiter-flexible'],
+      'What is counted where is behind the port RateLimiter; how much may be is the domain’s to say.',
+    ),
+    onlyIn(
       'http-client-only-in-remote',
       '^src/adapters/remote/',
       ['node-fetch'],

@@ -5,13 +5,15 @@ import type { CreationRule } from '../domain/access-policy.js';
 import type { AlgorithmSet } from '../domain/algorithm-set.js';
 import type { AdmissionLimits } from '../domain/admission-policy.js';
 import type { DynoLimits } from '../domain/dyno-policy.js';
+import type { PenaltyRules } from '../domain/penalty-policy.js';
 import type { TimeLimits } from '../domain/time-limits.js';
 import { printable } from '../domain/words/printable.js';
 import { ADMISSION_SETTINGS, readAdmission } from './admission-settings.js';
+import { PENALTY_SETTINGS, readPenalties } from './penalty-settings.js';
 import { readPlatform, type PlatformConfig } from './platform-config.js';
 import { PLATFORM_SETTINGS, SECRET_SETTINGS } from './platform-settings.js';
 import { LOCK_SETTINGS, readLocks, type LockConfig } from './lock-settings.js';
-import { MIB, seconds, whole } from './setting-checks.js';
+import { MIB, onOff, seconds, whole } from './setting-checks.js';
 import { readState, SECRET_STATE_SETTINGS, STATE_SETTINGS, type StateConfig } from './state-settings.js';
 
 /** Everything that can be set, read once and passed on. */
@@ -34,6 +36,7 @@ export interface Config {
   /** Files and packages that bring adapters of one's own, as they are written in the setting. */
   readonly adapters: readonly string[];
   readonly admission: AdmissionLimits;
+  readonly penalties: PenaltyRules;
   readonly log: { readonly format: 'auto' | 'json' | 'text'; readonly level: 'debug' | 'info' | 'warn' | 'error' };
 }
 
@@ -56,8 +59,6 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
-
-const onOff = z.enum(['on', 'off'], 'must be on or off').transform((value) => value === 'on');
 
 const listen = z.string().transform((text, context) => {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text);
@@ -166,6 +167,7 @@ const SETTINGS = {
   ...STATE_SETTINGS,
   ...PLATFORM_SETTINGS,
   ...ADMISSION_SETTINGS,
+  ...PENALTY_SETTINGS,
 } as const satisfies Record<string, readonly [z.ZodType<unknown, string>, string, string]>;
 
 type Name = keyof typeof SETTINGS;
@@ -250,6 +252,7 @@ export function readConfig(
     },
     adapters: read('GITMOUTH_ADAPTERS') ?? [],
     admission: readAdmission({ must, isSet, problem }, cores),
+    penalties: readPenalties({ must, read, problem }),
     log: { format: must('GITMOUTH_LOG'), level: must('GITMOUTH_LOG_LEVEL') },
   };
   if (problems.length > 0) throw new ConfigError(problems);

@@ -4,8 +4,10 @@ import {
   MemoryAccessControl,
   MemoryAuthenticator,
   MemoryObserver,
+  MemoryPenalties,
   MemoryPlatform,
   MemoryProvisioner,
+  MemoryRateLimiter,
   MemoryRepositoryLocks,
   MemorySessionRegistry,
   MemoryThrottle,
@@ -25,6 +27,7 @@ import type { Config } from './config.js';
 import { DynoSlots } from './dyno-slots.js';
 import { hostKeysAt } from './host-keys-at.js';
 import { KeyLookups } from './key-lookups.js';
+import { PenaltyBook } from './penalty-book.js';
 import type { Platform } from './platforms/platform.js';
 import { ServeGit } from './serve-git.js';
 import { openState, type State } from './state/state.js';
@@ -107,6 +110,8 @@ function memoryModule(): ContainerModule {
     const platform = new MemoryPlatform();
     bind(tokens.clock).toConstantValue(clock);
     bind(tokens.throttle).toConstantValue(new MemoryThrottle());
+    bind(tokens.penalties).toConstantValue(new MemoryPenalties(clock));
+    bind(tokens.rateLimiter).toConstantValue(new MemoryRateLimiter());
     bind(tokens.observer).toConstantValue(new MemoryObserver());
     bind(tokens.authenticator).toConstantValue(new MemoryAuthenticator(platform));
     bind(tokens.accessControl).toConstantValue(new MemoryAccessControl(platform));
@@ -125,6 +130,8 @@ function memoryModule(): ContainerModule {
 function stateModule(state: State): ContainerModule {
   return new ContainerModule(({ bind }) => {
     bind(tokens.locks).toResolvedValue((clock) => state.locks(clock), [tokens.clock]);
+    bind(tokens.penalties).toResolvedValue((clock) => state.penalties(clock), [tokens.clock]);
+    bind(tokens.rateLimiter).toResolvedValue(() => state.rateLimiter());
     bind(tokens.lifecycle).toResolvedValue(
       (observer) => ({
         async prepare() {
@@ -155,6 +162,8 @@ function portsOf(container: Container, bound: BoundPorts) {
     clock: one(tokens.clock),
     registry: one(tokens.registry),
     throttle: one(tokens.throttle),
+    penalties: one(tokens.penalties),
+    rateLimiter: one(tokens.rateLimiter),
     authenticator: one(tokens.authenticator),
     accessControl: one(tokens.accessControl),
     locks: one(tokens.locks),
@@ -168,10 +177,14 @@ function partsOf(ports: ReturnType<typeof portsOf>, config: Config, platform: Pl
   const { observer, clock, registry, throttle, lifecycles } = ports;
   for (const message of platform.warnings) observer.record({ type: 'problem', message });
   const { authenticator, accessControl, locks, provisioner, transports } = ports;
+  const { penalties, rateLimiter } = ports;
+  const rules = () => config.penalties;
+  const penaltyBook = new PenaltyBook({ penalties, rateLimiter, rules, observer, clock });
   const serveGit = new ServeGit({
     lookups: new KeyLookups(authenticator, config.limits.lookupCacheMs, clock),
     accessControl,
     locks,
+    penaltyBook,
     dynoSlots: new DynoSlots(throttle, config.admission, clock),
     provisioner,
     transports,
@@ -188,6 +201,7 @@ function partsOf(ports: ReturnType<typeof portsOf>, config: Config, platform: Pl
     observer,
     clock,
     throttle,
+    strangers: penaltyBook,
     limits: config.admission,
     hostKeys,
     algorithms: config.algorithms,

@@ -2,14 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { reasonOf } from './reason.js';
-import { seconds, whole } from './setting-checks.js';
+import { onOff, seconds, whole } from './setting-checks.js';
 
 export const TLS_VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
 export const VARIABLES = ['auto', 'environment', 'command'] as const;
 
 const port = whole(1, 65_535);
 const text = z.string();
-const onOff = z.enum(['on', 'off'], 'must be on or off').transform((value) => value === 'on');
 const minTls = z.enum(TLS_VERSIONS, `must be ${TLS_VERSIONS.join(', ')}`);
 const pin = z
   .string()

@@ -19,6 +19,8 @@ const SHAPES: { readonly [N in PortName]: { readonly [M in keyof PortOf<N>]-?: K
   observer: { record: 'function' },
   clock: { now: 'function', sleep: 'function' },
   throttle: { enter: 'function', count: 'function' },
+  penalties: { add: 'function', of: 'function', list: 'function', clear: 'function' },
+  rateLimiter: { spend: 'function' },
   lifecycle: { prepare: 'function', finish: 'function', close: 'function' },
 };
 

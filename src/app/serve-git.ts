@@ -23,6 +23,7 @@ import { DynoRun, type DynoRunParts } from './dyno-run.js';
 import type { DynoSlots } from './dyno-slots.js';
 import type { DynoAnswer } from './dyno-wait.js';
 import type { KeyLookups } from './key-lookups.js';
+import type { PenaltyBook } from './penalty-book.js';
 import { outcomeOf, refused, type Run } from './run.js';
 import { faultFacts, SessionRecord } from './session-record.js';
 import { tellWhileWaiting } from './waiting-notices.js';
@@ -31,6 +32,7 @@ export interface ServeGitParts extends DynoRunParts {
   readonly lookups: KeyLookups;
   readonly accessControl: AccessControl;
   readonly locks: RepositoryLocks;
+  readonly penaltyBook: PenaltyBook;
   readonly dynoSlots: DynoSlots;
   readonly registry: SessionRegistry;
   readonly newSessionId: () => string;
@@ -119,7 +121,7 @@ export class ServeGit implements GitGateway {
   ): Promise<Outcome> {
     control.signal.throwIfAborted();
     const tooLate = refused({ kind: 'draining' });
-    if (ask.kind === 'shell') return this.#isDraining ? tooLate : this.#greet(live.caller, control.signal);
+    if (ask.kind === 'shell') return this.#isDraining ? tooLate : this.#answerShell(live.caller, control.signal);
     const command = parseGitCommand(ask.command, this.#parts.appNames);
     if (isRefusal(command)) return refused(command);
     const request: GitRequest = { ...command, protocol: parseGitProtocol(ask.gitProtocol ?? '') ?? 0 };
@@ -127,6 +129,11 @@ export class ServeGit implements GitGateway {
     if (this.#isDraining) return tooLate;
     const session: Session = { id: record.id, caller: live.caller, request };
     return this.#serveRequest({ session, channel, live, record, control });
+  }
+
+  async #answerShell(caller: Caller, signal: AbortSignal): Promise<Outcome> {
+    const refusal = await this.#parts.penaltyBook.refusalOf(caller);
+    return refusal === undefined ? this.#greet(caller, signal) : refused(refusal);
   }
 
   /** Nothing is opened for a greeting, so it asks itself whether the key is still good. */
@@ -150,10 +157,11 @@ export class ServeGit implements GitGateway {
 
   async #serveRequest(run: Run): Promise<Outcome> {
     const { session, record, control } = run;
-    const { request, caller } = session;
-    const answer = await record.timed('authorize', () => this.#parts.accessControl.authorize(session, control.signal));
-    const grant = withinBinding(caller.user, request, answer);
-    if (isRefusal(grant)) return refused(grant);
+    const grant = await record.timed('authorize', () => this.#authorize(session, control.signal));
+    if (isRefusal(grant)) {
+      this.#parts.penaltyBook.refused(session.caller, grant);
+      return refused(grant);
+    }
     const listed = this.#list(run, grant);
     const stopClock = this.#endAfter(grant.limits?.sessionMs, control);
     try {
@@ -162,6 +170,16 @@ export class ServeGit implements GitGateway {
       stopClock();
       listed.remove();
     }
+  }
+
+  /** Who has to pause, or is too fast, is not asked about. */
+  async #authorize(session: Session, signal: AbortSignal): Promise<Grant | Refusal> {
+    const { penaltyBook, accessControl } = this.#parts;
+    const { caller, request } = session;
+    const refusal = await penaltyBook.refusalOfSession(caller, request.app);
+    if (refusal !== undefined) return refusal;
+    signal.throwIfAborted();
+    return withinBinding(caller.user, request, await accessControl.authorize(session, signal));
   }
 
   /** Returns how to stop the clock. */

@@ -9,6 +9,8 @@ export function whole(min: number, max: number) {
     .refine((value) => value >= min && value <= max, message);
 }
 
+export const onOff = z.enum(['on', 'off'], 'must be on or off').transform((value) => value === 'on');
+
 /** In milliseconds then. */
 export function seconds(min: number, max: number) {
   return whole(min, max).transform((value) => value * 1000);

@@ -3,7 +3,9 @@ import type { AccessControl } from '../ports/access-control.js';
 import type { Authenticator } from '../ports/authenticator.js';
 import type { Clock } from '../ports/clock.js';
 import type { Observer } from '../ports/observer.js';
+import type { Penalties } from '../ports/penalties.js';
 import type { Provisioner } from '../ports/provisioner.js';
+import type { RateLimiter } from '../ports/rate-limiter.js';
 import type { RepositoryLocks } from '../ports/repository-locks.js';
 import type { SessionRegistry } from '../ports/session-registry.js';
 import type { Throttle } from '../ports/throttle.js';
@@ -37,6 +39,8 @@ export const tokens = {
   observer: token<Observer>('observer'),
   clock: token<Clock>('clock'),
   throttle: token<Throttle>('throttle'),
+  penalties: token<Penalties>('penalties'),
+  rateLimiter: token<RateLimiter>('rate-limiter'),
   /** Bound any number of times. */
   lifecycle: token<Lifecycle>('lifecycle'),
 } as const;

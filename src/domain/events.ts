@@ -1,6 +1,7 @@
 import type { AlgorithmSet } from './algorithm-set.js';
 import type { FaultCode, Stage } from './fault.js';
 import type { GitProtocol, GitService } from './git-request.js';
+import type { Offence } from './penalty-policy.js';
 import type { TurnedAway } from './words/turned-away.js';
 
 /**
@@ -31,6 +32,8 @@ export type DomainEvent =
       readonly durationMs: number;
       /** Why this door ended it, when it did. */
       readonly reason?: TurnedAway;
+      /** Until when strangers from this address have fewer tries, where this one had. */
+      readonly restrictedUntil?: number;
     }
   | {
       /** Connections that were not let in: the first at once, then a count of those that followed. */
@@ -66,9 +69,22 @@ export type DomainEvent =
       readonly address: string;
       readonly login: string;
       readonly software: string;
-      /** A closed set of words: `unknown-key`, `bad-signature`, … */
+      /**
+       * A closed set of words: `unknown-key`, `bad-signature`, … `no-login` is told at the end of a connection that
+       * offered keys of which none is registered, and failed in no other way.
+       */
       readonly reason: string;
       readonly fingerprint?: string;
+    }
+  | {
+      /** Penalties of one subject have reached what they are enforced from. */
+      readonly type: 'penalty-began';
+      /** As `subjectText` has it: an address, `user:NAME`, a fingerprint. */
+      readonly subject: string;
+      /** What was done last. */
+      readonly offence: Offence;
+      /** When it has run off, if nothing more is added; in milliseconds since the epoch. */
+      readonly until: number;
     }
   | {
       /** One per request, whatever became of it. */

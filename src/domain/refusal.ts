@@ -1,6 +1,7 @@
 import type { DynosFull } from './dyno-queue.js';
 import type { GitService } from './git-request.js';
 import type { LockHolder } from './lock-policy.js';
+import type { Offence } from './penalty-policy.js';
 
 /** Why a platform says no, as far as logs and metrics need to tell it. */
 export type PlatformReason = 'maintenance' | 'read-only' | 'renamed' | 'suspended' | 'limit' | 'other';
@@ -35,6 +36,15 @@ export type Refusal =
   | { readonly kind: 'busy'; readonly app: string; readonly holder: LockHolder; readonly waitedMs: number }
   /** As many dynos run as may, and this request could not wait (any longer) for one to end. */
   | ({ readonly kind: 'dynos-busy'; readonly waitedMs: number } & DynosFull)
+  /** The key or user has done wrong too often of late, and for how long that is held against them still. */
+  | {
+      readonly kind: 'penalised';
+      readonly whose: 'key' | 'user';
+      readonly offence: Offence;
+      readonly waitMs: number;
+    }
+  /** This user began more sessions on the app within a minute than one may. */
+  | { readonly kind: 'too-fast'; readonly app: string; readonly limit: number; readonly waitMs: number }
   /** The server is shutting down and starts nothing new. */
   | { readonly kind: 'draining' };
 

@@ -7,8 +7,10 @@ import {
   MemoryClientChannel,
   MemoryClock,
   MemoryObserver,
+  MemoryPenalties,
   MemoryPlatform,
   MemoryProvisioner,
+  MemoryRateLimiter,
   MemoryRepositoryLocks,
   MemorySessionRegistry,
   MemoryThrottle,
@@ -18,11 +20,13 @@ import {
 } from '../../src/adapters/memory/index.js';
 import { DynoSlots, type DynoSlotLimits } from '../../src/app/dyno-slots.js';
 import { KeyLookups } from '../../src/app/key-lookups.js';
+import { PenaltyBook } from '../../src/app/penalty-book.js';
 import { ServeGit } from '../../src/app/serve-git.js';
 import { DEFAULT_ADMISSION_LIMITS } from '../../src/domain/admission-policy.js';
 import type { Dyno } from '../../src/domain/dyno.js';
 import type { Grant } from '../../src/domain/grant.js';
 import { isRefusal } from '../../src/domain/refusal.js';
+import { DEFAULT_PENALTY_RULES } from '../../src/domain/penalty-policy.js';
 import { DEFAULT_TIME_LIMITS, type TimeLimits } from '../../src/domain/time-limits.js';
 import type { Verdict } from '../../src/domain/verdict.js';
 import type { AccessControl } from '../../src/ports/access-control.js';
@@ -80,6 +84,9 @@ export class MemoryHouse {
   /** How many places are taken, by what is counted. */
   readonly taken = new Map<string, number>();
   readonly throttle = new MemoryThrottle(this.taken);
+  readonly penalties: MemoryPenalties;
+  readonly rateLimiter = new MemoryRateLimiter();
+  penaltyRules = DEFAULT_PENALTY_RULES;
   readonly transport: MemoryTransport;
   readonly serveGit: ServeGit;
   /** What the dyno runs. */
@@ -97,10 +104,18 @@ export class MemoryHouse {
     this.platform.createApp('shop', 'alice');
     this.transport = new MemoryTransport(() => (process) => this.command(process), this.clock);
     const allLimits = { ...DEFAULT_TIME_LIMITS, ...limits };
+    this.penalties = new MemoryPenalties(this.clock);
     this.serveGit = new ServeGit({
       lookups: new KeyLookups(this.authenticator, allLimits.lookupCacheMs, this.clock),
       accessControl: this.#accessControl(),
       locks: this.#repositoryLocks(),
+      penaltyBook: new PenaltyBook({
+        penalties: this.penalties,
+        rateLimiter: this.rateLimiter,
+        rules: () => this.penaltyRules,
+        observer: this.observer,
+        clock: this.clock,
+      }),
       dynoSlots: new DynoSlots(this.throttle, { ...DEFAULT_ADMISSION_LIMITS, ...limits }, this.clock),
       provisioner: this.#dynoProvisioner(),
       transports: [this.#dynoTransport()],

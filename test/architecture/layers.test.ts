@@ -73,6 +73,11 @@ const PROBES: readonly Probe[] = [
   ),
   probe('sqlite-only-in-its-adapters', 'src/adapters/memory/probe-sqlite.ts', "import Database from 'better-sqlite3';"),
   probe('redis-only-in-its-adapter', 'src/adapters/sqlite/probe-redis.ts', "import { Redis } from 'ioredis';"),
+  probe(
+    'counters-only-behind-their-port',
+    'src/app/probe-counter.ts',
+    "import { RateLimiterMemory } from 'rate-limiter-flexible';",
+  ),
   probe('http-client-only-in-remote', 'src/adapters/memory/probe-http.ts', "import fetch from 'node-fetch';"),
   probe('http-client-only-in-remote', 'src/adapters/openruko/probe-http.ts', "import fetch from 'node-fetch';"),
   ...[
@@ -102,6 +107,8 @@ const ALLOWED = {
   'src/ports/probe-fine.ts': "import type { Readable } from 'node:stream'; export type R = Readable;",
   'src/contracts/probe-fine.ts': "import assert from 'node:assert/strict'; import '../ports/clock.js'; assert.ok(1);",
   'src/adapters/remote/probe-fine.ts': "import fetch from 'node-fetch'; import { z } from 'zod'; void z; void fetch;",
+  'src/adapters/memory/probe-counter.ts':
+    "import { RateLimiterMemory } from 'rate-limiter-flexible'; void RateLimiterMemory;",
   'src/adapters/http/probe-fine.ts': "import '../remote/trouble.js';",
   'src/adapters/embedded/probe-fine.ts': "import '../sqlite/database.js';",
   'src/app/state/probe-fine.ts': "import '../../adapters/memory/index.js';",

@@ -46,6 +46,12 @@ describe('whoever is turned away for', () => {
     expect(line).toContain(advice);
   });
 
+  test.each(reasons)('%s from an address that is held to less reads when that is over', (reason) => {
+    const line = turnedAwayLine(reason, 39_001);
+    expectOneLine(line);
+    expect(line).toBe(`${turnedAwayLine(reason)} Too much has failed from your address. Try again in 40 seconds.`);
+  });
+
   test('one reason reads another line than for any other', () => {
     expect(new Set(reasons.map(([reason]) => turnedAwayLine(reason))).size).toBe(reasons.length);
   });

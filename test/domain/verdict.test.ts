@@ -37,6 +37,8 @@ const REFUSALS: { readonly [Kind in Refusal['kind']]: Extract<Refusal, { kind: K
   'too-many-apps': { kind: 'too-many-apps', app: 'shop', limit: 100 },
   busy: { kind: 'busy', app: 'shop', holder: HOLDER, waitedMs: 0 },
   'dynos-busy': { kind: 'dynos-busy', full: 'user', limit: 16, waitedMs: 0 },
+  penalised: { kind: 'penalised', whose: 'key', offence: 'no-access', waitMs: 39_200 },
+  'too-fast': { kind: 'too-fast', app: 'shop', limit: 600, waitMs: 12_000 },
   draining: { kind: 'draining' },
 };
 
@@ -80,6 +82,14 @@ const REFUSAL_WORDS: Record<Refusal['kind'], readonly string[]> = {
   'dynos-busy': [
     'Too much at once: 16 commands of yours run here, which is the limit.',
     'Nothing was changed. Try again when one has ended.',
+  ],
+  penalised: [
+    'This key has to pause: too many requests named apps that you may not use, or that do not exist.',
+    'Nothing was changed. Try again in 40 seconds.',
+  ],
+  'too-fast': [
+    "You began more than 600 commands on 'shop' within a minute, which is the limit.",
+    'Nothing was changed. Try again in 12 seconds.',
   ],
   draining: ['This server is about to restart and starts nothing new.', 'Try again in a moment.'],
 };

@@ -7,6 +7,8 @@ export type Database = SqliteDatabase.Database;
 
 /** How long one process waits for another one's transaction. */
 const BUSY_TIMEOUT_MS = 5000;
+/** The same for what is rather left out than waited for: the whole process waits. */
+const SHORT_BUSY_TIMEOUT_MS = 100;
 
 /**
  * Opens gitmouth's database, making or migrating it first. Several processes may have it open at once.
@@ -28,6 +30,18 @@ export function openDatabase(file: string): Database {
     db.close();
     throw error;
   }
+}
+
+/**
+ * The same database by another handle, for what may be lost with the machine and is written at every turn (who has done
+ * wrong, how often something was begun): it waits for no disk, and hardly for other processes. What others have written
+ * stays as safe as it was.
+ */
+export function openForPassingThings(file: string): Database {
+  const db = openDatabase(file);
+  db.pragma('synchronous = NORMAL');
+  db.pragma(`busy_timeout = ${SHORT_BUSY_TIMEOUT_MS}`);
+  return db;
 }
 
 /**

@@ -82,4 +82,20 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (app, ticket)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE penalties (
+    subject TEXT PRIMARY KEY,
+    until INTEGER NOT NULL,
+    enforced INTEGER NOT NULL CHECK (enforced IN (0, 1)),
+    offence TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX penalties_by_end ON penalties (until);
+
+  -- As rate-limiter-flexible has it.
+  CREATE TABLE rates (
+    key TEXT PRIMARY KEY,
+    points INTEGER NOT NULL DEFAULT 0,
+    expire INTEGER
+  ) STRICT;
+  `,
 ];

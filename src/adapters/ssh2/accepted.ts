@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 import type { AdmissionLimits } from '../../domain/admission-policy.js';
+import { limitsFor, type Penalty, type StrangerLimits } from '../../domain/penalty-policy.js';
 import { sourceOf } from '../../domain/address.js';
 import type { TurnedAway } from '../../domain/words/turned-away.js';
+import type { Clock } from '../../ports/clock.js';
+import type { StrangerWatch } from '../../ports/stranger-watch.js';
 import type { Arrival, SshConnection } from './connection.js';
 import type { Admission } from './guard/doorkeeper.js';
 import { farewell } from './guard/farewell.js';
@@ -14,10 +17,18 @@ export interface Turnstiles {
   readonly users: Turnstile;
 }
 
+export interface AcceptedOptions {
+  readonly clock: Pick<Clock, 'now'>;
+  readonly limits: AdmissionLimits;
+  readonly strangers: StrangerWatch;
+}
+
 /** A TCP connection from its acceptance on, with the deadlines that no traffic prolongs. */
 export class Accepted implements Arrival {
   readonly id: string;
   readonly socket: Socket;
+  readonly #options: AcceptedOptions;
+  readonly #address: string;
   readonly #source: string;
   readonly #turnstiles: Turnstiles;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -27,13 +38,26 @@ export class Accepted implements Arrival {
   /** The server's identification line; empty once it was sent. */
   unsentIdentification: string;
   turnedAway: TurnedAway | undefined;
+  /** What is held against its address, as far as is known here. */
+  #penalty: Penalty | undefined;
+  /** Nobody has logged in over it, and how it has behaved was not told yet. */
+  #isWatched = true;
   readonly #identification = new Identification(() => {
     this.turnAway('bad-identification');
   });
 
-  constructor(id: string, address: string, socket: Socket, turnstiles: Turnstiles, identification: string) {
+  constructor(
+    id: string,
+    address: string,
+    socket: Socket,
+    turnstiles: Turnstiles,
+    identification: string,
+    options: AcceptedOptions,
+  ) {
     this.id = id;
     this.socket = socket;
+    this.#options = options;
+    this.#address = address;
     this.#source = sourceOf(address);
     this.#turnstiles = turnstiles;
     this.unsentIdentification = identification;
@@ -42,18 +66,45 @@ export class Accepted implements Arrival {
     socket.once('close', () => {
       this.#clearTimers();
       this.admission?.leave();
+      this.#tellConduct();
+    });
+    void options.strangers.of(address).then((penalty) => {
+      this.#hold(penalty);
     });
   }
 
+  get strangerLimits(): StrangerLimits {
+    return limitsFor(this.#penalty?.isEnforced === true, this.#options.limits);
+  }
+
+  /** Until when strangers of its address have fewer tries, where they do. */
+  get restrictedUntil(): number | undefined {
+    return this.#penalty?.isEnforced === true ? this.#penalty.until : undefined;
+  }
+
   /** Starts the time to identify and to log in. */
-  startDeadlines({ identificationMs, loginMs }: AdmissionLimits): void {
-    const arm = (ms: number, expire: () => void) => this.#timers.push(setTimeout(expire, ms));
-    arm(identificationMs, () => {
+  startDeadlines(): void {
+    this.#after(this.#options.limits.identificationMs, () => {
       if (!this.#identification.isKnown) this.turnAway('identification-timeout');
     });
-    arm(loginMs, () => {
+    this.#limitLogin();
+  }
+
+  #limitLogin(): void {
+    this.#after(this.strangerLimits.loginMs, () => {
       this.turnAway('login-timeout');
     });
+  }
+
+  #after(ms: number, expire: () => void): void {
+    this.#timers.push(setTimeout(expire, ms));
+  }
+
+  /** Told a moment after its beginning: a state that is slow to answer holds nobody up. */
+  #hold(penalty: Penalty | undefined): void {
+    if (!this.#isWatched || this.socket.destroyed) return;
+    this.#penalty = penalty;
+    if (this.restrictedUntil !== undefined && this.#timers.length > 0) this.#limitLogin();
   }
 
   /** What has come from the client is for ssh2 once the first line is known, and when it is this client's turn. */
@@ -76,6 +127,7 @@ export class Accepted implements Arrival {
   };
 
   loggedIn(): void {
+    this.#isWatched = false;
     this.#clearTimers();
     this.admission?.loggedIn();
   }
@@ -85,8 +137,31 @@ export class Accepted implements Arrival {
     if (this.socket.destroyed || this.turnedAway !== undefined) return;
     this.turnedAway = reason;
     this.#clearTimers();
-    if (this.connection !== undefined) this.connection.turnAway(reason);
-    else farewell(this.socket, reason, this.unsentIdentification);
+    const waitMs = this.#tellConduct();
+    if (this.connection !== undefined) this.connection.turnAway(reason, waitMs);
+    else farewell(this.socket, reason, this.unsentIdentification, waitMs);
+  }
+
+  /** It is being ended for no reason of the client's: nothing is held against anybody. */
+  pardon(): void {
+    this.#isWatched = false;
+  }
+
+  /**
+   * Once, at the end of a connection that nobody has logged in over.
+   * @returns for how long strangers of its address have fewer tries, where it did wrong and they do.
+   */
+  #tellConduct(): number | undefined {
+    if (!this.#isWatched) return undefined;
+    this.#isWatched = false;
+    const conduct = this.connection === undefined ? { failures: 0, hasTried: false } : this.connection.conduct;
+    if (conduct === undefined) return undefined;
+    const { strangers, clock } = this.#options;
+    const reason = this.turnedAway === undefined ? {} : { reason: this.turnedAway };
+    const penalty = strangers.ended(this.#address, { ...conduct, ...reason }, this.#penalty);
+    if (penalty?.isEnforced !== true) return undefined;
+    this.#penalty = penalty;
+    return penalty.until - clock.now();
   }
 
   #clearTimers(): void {

@@ -22,11 +22,24 @@ export interface AuthenticationHost {
   faulted(error: unknown): void;
 }
 
-export type LoginFailure = 'unknown-key' | 'bad-signature' | 'bad-key' | 'wrong-login' | 'wrong-method';
+/** `no-login` is for a connection at its end, and not for one try. */
+export type LoginFailure = 'unknown-key' | 'bad-signature' | 'bad-key' | 'wrong-login' | 'wrong-method' | 'no-login';
+
+/** What was tried over one connection so far. */
+export interface Attempts {
+  readonly failures: number;
+  /** Whether a key was offered, or anything else tried. */
+  readonly hasTried: boolean;
+  /** The last key that was offered, and is not registered. */
+  readonly unknownKey?: string;
+  /** Whether a registered key was proven, whatever became of it. */
+  readonly isProven: boolean;
+}
 
 export interface AuthenticationOptions {
   readonly clock: Clock;
-  readonly limits: Pick<AdmissionLimits, 'failedTries' | 'offers' | 'failureDelayMs'>;
+  /** As they are when they are asked for: they may become fewer. */
+  readonly limits: () => Pick<AdmissionLimits, 'failedTries' | 'offers' | 'failureDelayMs'>;
   /** The one SSH login name that is let in, where one is enforced. */
   readonly enforcedLogin?: string;
 }
@@ -50,6 +63,8 @@ export class Authentication {
   #hasAskedForMethods = false;
   #offers = 0;
   #failures = 0;
+  #unknownKey: string | undefined;
+  #isProven = false;
 
   /** @param gone aborts when the client has left. */
   constructor(host: AuthenticationHost, options: AuthenticationOptions, gone: AbortSignal) {
@@ -63,6 +78,16 @@ export class Authentication {
   /** Who logged in; undefined before. */
   get caller(): Caller | undefined {
     return this.#caller;
+  }
+
+  get attempts(): Attempts {
+    const unknownKey = this.#unknownKey;
+    return {
+      failures: this.#failures,
+      hasTried: this.#hasAskedForMethods || this.#offers > 0 || this.#failures > 0,
+      isProven: this.#isProven,
+      ...(unknownKey === undefined ? {} : { unknownKey }),
+    };
   }
 
   /** Answers one authentication request. Never rejects. */
@@ -94,7 +119,7 @@ export class Authentication {
 
   #mayOffer(): boolean {
     this.#offers += 1;
-    if (this.#offers <= this.#limits.offers) return true;
+    if (this.#offers <= this.#limits().offers) return true;
     this.#host.tooMany('too-many-offers');
     return false;
   }
@@ -108,6 +133,7 @@ export class Authentication {
     }
     const answer = await this.#identify(reading.key, connection);
     if (isRefusal(answer)) {
+      this.#unknownKey = reading.key.sha256;
       context.reject(METHODS);
       return;
     }
@@ -132,6 +158,7 @@ export class Authentication {
       await this.#refuse(context, connection, 'unknown-key', key.sha256);
       return;
     }
+    this.#isProven = true;
     const caller: Caller = { connection, user, key };
     if (!(await this.#host.admit(caller))) return;
     this.#caller = caller;
@@ -147,8 +174,8 @@ export class Authentication {
   ): Promise<void> {
     this.#host.failed(connection, reason, fingerprint);
     this.#failures += 1;
-    await this.#clock.sleep(this.#limits.failureDelayMs, this.#gone);
-    if (this.#failures >= this.#limits.failedTries) this.#host.tooMany('too-many-failures');
+    await this.#clock.sleep(this.#limits().failureDelayMs, this.#gone);
+    if (this.#failures >= this.#limits().failedTries) this.#host.tooMany('too-many-failures');
     else context.reject(METHODS);
   }
 

@@ -3,6 +3,7 @@ import type { ClientInfo, Connection as Ssh2Connection } from 'ssh2';
 import { acceptedSignatureAlgorithms } from '../../domain/public-key.js';
 import type { AlgorithmSet } from '../../domain/algorithm-set.js';
 import type { AdmissionLimits } from '../../domain/admission-policy.js';
+import type { StrangerLimits, StrangersConduct } from '../../domain/penalty-policy.js';
 import { Departure, isDeparture } from '../../domain/session-end.js';
 import type { Caller, Connection } from '../../domain/session.js';
 import { endedLines } from '../../domain/words/ended.js';
@@ -42,6 +43,8 @@ const FIRST_WINDOW_BYTES = 64 * 1024;
 /** The connection as it was accepted. */
 export interface Arrival {
   readonly id: string;
+  /** Of its log-in, as they are now. */
+  readonly strangerLimits: StrangerLimits;
   /** Log-in deadlines end. */
   loggedIn(): void;
   /** Ends the connection by `turnAway` here, and notes the reason. */
@@ -79,6 +82,7 @@ export class SshConnection {
   #lingerMs = Infinity;
   #live: LiveConnection | undefined;
   #hasShownLogin = false;
+  #hasFaulted = false;
 
   constructor(client: Ssh2Connection, info: ClientInfo, arrival: Arrival, options: ConnectionOptions) {
     this.#client = client;
@@ -117,7 +121,11 @@ export class SshConnection {
           this.#loginFaulted(error);
         },
       },
-      options,
+      {
+        clock: options.clock,
+        limits: () => arrival.strangerLimits,
+        ...(options.enforcedLogin === undefined ? {} : { enforcedLogin: options.enforcedLogin }),
+      },
       this.#gone.signal,
     );
     this.#logins = new LoginQueue(() => {
@@ -128,6 +136,12 @@ export class SshConnection {
 
   get user(): string | undefined {
     return this.#authentication.caller?.user.name;
+  }
+
+  /** How it has behaved, for whom nobody logged in over; undefined where that was no doing of theirs. */
+  get conduct(): Omit<StrangersConduct, 'reason'> | undefined {
+    const { attempts } = this.#authentication;
+    return this.#hasFaulted || attempts.isProven ? undefined : attempts;
   }
 
   /** Ends the connection once its sessions have ended; new ones are still served until then. */
@@ -159,14 +173,14 @@ export class SshConnection {
   }
 
   /** Called by the arrival, for a limit that was passed. */
-  turnAway(reason: TurnedAway): void {
+  turnAway(reason: TurnedAway, waitMs?: number): void {
     const { socket, isAuthenticated } = this.#wire;
     if (reason === 'unread-output' || reason === 'stalled-output') {
       // Nobody reads, so nothing can be told.
       socket.destroy();
       return;
     }
-    this.#wire.disconnect(disconnectReason(reason), turnedAwayLine(reason));
+    this.#wire.disconnect(disconnectReason(reason), turnedAwayLine(reason, waitMs));
     // What runs over it need not wait for the client to hang up.
     this.#left();
     if (reason === 'too-many-strangers') socket.destroySoon();
@@ -212,6 +226,7 @@ export class SshConnection {
     });
     client.on('close', () => {
       this.#left();
+      this.#noteNoLogin();
     });
   }
 
@@ -270,9 +285,17 @@ export class SshConnection {
     this.#watchIdleness();
   }
 
+  /** Keys were offered, and that was all: told once, for who counts failed log-ins by the log. */
+  #noteNoLogin(): void {
+    const { failures, isProven, unknownKey } = this.#authentication.attempts;
+    if (isProven || failures > 0 || unknownKey === undefined) return;
+    this.#log.loginFailed(this.#facts, 'no-login', unknownKey);
+  }
+
   /** An outage is no denial: words and the connection's id go out, then "service not available". */
   #loginFaulted(error: unknown): void {
     if (this.#gone.signal.aborted) return;
+    this.#hasFaulted = true;
     this.#log.faulted(error);
     const words = identifyFaultBanner(this.#arrival.id);
     this.#wire.banner(words);

@@ -7,6 +7,7 @@ import type { AlgorithmSet } from '../../domain/algorithm-set.js';
 import type { Clock } from '../../ports/clock.js';
 import type { GitGateway } from '../../ports/git-gateway.js';
 import type { Observer } from '../../ports/observer.js';
+import type { StrangerWatch } from '../../ports/stranger-watch.js';
 import type { Throttle } from '../../ports/throttle.js';
 import { ALGORITHMS } from './algorithms.js';
 import { SshConnection } from './connection.js';
@@ -25,6 +26,7 @@ export interface SshServerOptions {
   readonly observer: Observer;
   readonly clock: Clock;
   readonly throttle: Throttle;
+  readonly strangers: StrangerWatch;
   readonly limits: AdmissionLimits;
   readonly newConnectionId: () => string;
   readonly hostKeys: readonly HostKey[];
@@ -95,7 +97,9 @@ export class SshServer {
   /** Ends every connection with these words, each when its sessions have ended; resolves when all are gone. */
   async endConnections(words: string): Promise<void> {
     await Promise.all(
-      [...this.#accepted].map(async ([socket, { connection }]) => {
+      [...this.#accepted].map(async ([socket, accepted]) => {
+        const { connection } = accepted;
+        accepted.pardon();
         if (connection === undefined) socket.destroy();
         else await connection.end(words);
         if (!socket.closed) await closed(socket);
@@ -105,7 +109,10 @@ export class SshServer {
 
   /** Cuts every connection at once. */
   cutConnections(): void {
-    for (const socket of this.#accepted.keys()) socket.destroy();
+    for (const [socket, accepted] of this.#accepted) {
+      accepted.pardon();
+      socket.destroy();
+    }
   }
 
   /** ssh2 lets nobody contain what is thrown here, before anything listens to the connection's errors. */
@@ -131,7 +138,7 @@ export class SshServer {
   }
 
   async #accept(socket: Socket): Promise<void> {
-    const { clock, observer, newConnectionId, limits } = this.#options;
+    const { clock, observer, newConnectionId } = this.#options;
     const { remoteAddress, remotePort } = socket;
     if (remoteAddress === undefined || remotePort === undefined) {
       // The client was gone before it was accepted.
@@ -139,7 +146,8 @@ export class SshServer {
       return;
     }
     const address = plainAddress(remoteAddress);
-    const accepted = new Accepted(newConnectionId(), address, socket, this.#turnstiles, `SSH-2.0-${SOFTWARE}\r\n`);
+    const line = `SSH-2.0-${SOFTWARE}\r\n`;
+    const accepted = new Accepted(newConnectionId(), address, socket, this.#turnstiles, line, this.#options);
     const since = clock.now();
     this.#accepted.set(socket, accepted);
     socket.once('close', () => this.#accepted.delete(socket));
@@ -157,17 +165,19 @@ export class SshServer {
       return;
     }
     accepted.admission = admission;
-    accepted.startDeadlines(limits);
+    accepted.startDeadlines();
     observer.record({ type: 'connection-opened', connection: accepted.id, address, port: remotePort });
     socket.once('close', () => {
       const user = accepted.connection?.user;
+      const { restrictedUntil, turnedAway } = accepted;
       observer.record({
         type: 'connection-closed',
         connection: accepted.id,
         address,
         durationMs: clock.now() - since,
         ...(user === undefined ? {} : { user }),
-        ...(accepted.turnedAway === undefined ? {} : { reason: accepted.turnedAway }),
+        ...(turnedAway === undefined ? {} : { reason: turnedAway }),
+        ...(restrictedUntil === undefined ? {} : { restrictedUntil }),
       });
     });
     // ssh2 sends it at once.

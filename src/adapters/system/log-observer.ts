@@ -62,6 +62,7 @@ function levelOf(event: DomainEvent): Level {
       return event.user === undefined && event.reason === undefined ? 'debug' : 'info';
     case 'connections-refused':
     case 'login-failed':
+    case 'penalty-began':
       return 'warn';
     case 'session-ended':
       return event.fault === undefined ? 'info' : 'error';

@@ -6,6 +6,7 @@ import { openPlatform } from '../platforms/embedded.js';
 import { addAppCommands } from './apps.js';
 import type { Configure, WithPlatform } from './context.js';
 import { printableLines, terminal } from './output.js';
+import { addPenaltyCommands } from './penalties.js';
 import { addDoctorCommand, addDynoKeyCommand, addHostKeyCommand, addServeCommand } from './server-commands.js';
 import { addUserCommands } from './users.js';
 
@@ -46,6 +47,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   addServeCommand(program, configure);
   addUserCommands(program, withPlatform);
   addAppCommands(program, configure, withPlatform);
+  addPenaltyCommands(program, configure);
   addHostKeyCommand(program, configure);
   addDynoKeyCommand(program, configure);
   addDoctorCommand(program, configure, (problems) => {

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
-import { openDatabase } from '../../adapters/sqlite/database.js';
+import { openDatabase, openForPassingThings } from '../../adapters/sqlite/database.js';
 import { SqliteLocks } from '../../adapters/sqlite/sqlite-locks.js';
+import { SqlitePenalties } from '../../adapters/sqlite/sqlite-penalties.js';
+import { SqliteRateLimiter } from '../../adapters/sqlite/sqlite-rate-limiter.js';
 import type { Config } from '../config.js';
 import { makeDataFolder } from '../data-folder.js';
 import type { State } from './state.js';
@@ -10,11 +12,15 @@ export function localState(config: Config): State {
   makeDataFolder(config);
   const file = join(config.dataFolder, 'gitmouth.db');
   const db = openDatabase(file);
+  const passing = openForPassingThings(file);
   return {
     locks: (clock) => new SqliteLocks(db, clock, config.locks.leaseMs),
+    penalties: (clock) => new SqlitePenalties(passing, clock),
+    rateLimiter: () => new SqliteRateLimiter(passing),
     onTrouble: () => undefined,
     examine: async () => `${file}, shared by the gitmouths of this machine`,
     close: () => {
+      passing.close();
       db.close();
     },
   };

@@ -1,5 +1,7 @@
 import { connectRedis, whenTried } from '../../adapters/redis/redis-connection.js';
 import { RedisLocks } from '../../adapters/redis/redis-locks.js';
+import { RedisPenalties } from '../../adapters/redis/redis-penalties.js';
+import { RedisRateLimiter } from '../../adapters/redis/redis-rate-limiter.js';
 import type { Config } from '../config.js';
 import { reasonOf } from '../reason.js';
 import type { State } from './state.js';
@@ -18,6 +20,8 @@ export async function redisState({ locks }: Config, url: string): Promise<State>
   await whenTried(redis);
   return {
     locks: (clock) => new RedisLocks(redis, clock, locks.leaseMs),
+    penalties: (clock) => new RedisPenalties(redis, clock),
+    rateLimiter: () => new RedisRateLimiter(redis),
     onTrouble(listener) {
       tell = listener;
       if (trouble !== undefined && redis.status !== 'ready') tell(`the state at ${place} is out of reach`, trouble);

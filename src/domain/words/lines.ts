@@ -37,3 +37,10 @@ export function duration(ms: number): string {
 export function utc(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
+
+/** `Try again in 40 seconds.`: never too soon, as `duration` may be. */
+export function tryAgainIn(ms: number): string {
+  const seconds = Math.max(1, Math.ceil(ms / 1000));
+  const whole = seconds < 120 ? seconds : Math.ceil(seconds / 60) * 60;
+  return `Try again in ${duration(whole * 1000)}.`;
+}

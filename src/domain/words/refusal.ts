@@ -3,7 +3,8 @@ import type { GitService } from '../git-request.js';
 import type { Refusal } from '../refusal.js';
 import type { Caller } from '../session.js';
 import { runningClause } from './dynos.js';
-import { duration, platformLines, utc } from './lines.js';
+import { duration, platformLines, tryAgainIn, utc } from './lines.js';
+import { tooOften } from './penalties.js';
 import { printable } from './printable.js';
 
 /** What was asked, as a verb: "push to", "read", "archive". */
@@ -81,6 +82,16 @@ export function refusalLines(refusal: Refusal): readonly string[] {
       return [
         `Too much at once: ${runningClause(refusal)}, which is the limit.`,
         `${nothingChanged(refusal.waitedMs)} ${whatToDo(refusal)}`,
+      ];
+    case 'penalised':
+      return [
+        `${refusal.whose === 'key' ? 'This key' : 'Your account'} has to pause: ${tooOften(refusal.offence)}.`,
+        `Nothing was changed. ${tryAgainIn(refusal.waitMs)}`,
+      ];
+    case 'too-fast':
+      return [
+        `You began more than ${refusal.limit} commands on '${refusal.app}' within a minute, which is the limit.`,
+        `Nothing was changed. ${tryAgainIn(refusal.waitMs)}`,
       ];
     case 'draining':
       return ['This server is about to restart and starts nothing new.', 'Try again in a moment.'];

@@ -1,3 +1,5 @@
+import { tryAgainIn } from './lines.js';
+
 /** Why a connection was ended by a limit of this door, in a closed set of words. */
 export type TurnedAway =
   | 'too-many-connections'
@@ -21,8 +23,16 @@ export type TurnedAway =
   | 'no-keys-agreed'
   | 'identification-timeout';
 
-/** One line: what happened, and what to do where something can be done. */
-export function turnedAwayLine(reason: TurnedAway): string {
+/**
+ * One line: what happened, and what to do where something can be done.
+ * @param waitMs for how long strangers from this address have fewer tries, where they do.
+ */
+export function turnedAwayLine(reason: TurnedAway, waitMs?: number): string {
+  const line = lineOf(reason);
+  return waitMs === undefined ? line : `${line} Too much has failed from your address. ${tryAgainIn(waitMs)}`;
+}
+
+function lineOf(reason: TurnedAway): string {
   switch (reason) {
     case 'too-many-connections':
       return 'This server has as many connections as it takes. Try again in a moment.';

@@ -4,7 +4,9 @@ import ssh2, { type ParsedKey } from 'ssh2';
 import {
   MemoryAuthenticator,
   MemoryObserver,
+  MemoryPenalties,
   MemoryPlatform,
+  MemoryRateLimiter,
   MemorySessionRegistry,
   MemoryThrottle,
 } from '../../../src/adapters/memory/index.js';
@@ -13,12 +15,15 @@ import { readablePrivateKey } from '../../../src/adapters/ssh2/key-file.js';
 import { readKeyBlob } from '../../../src/adapters/ssh2/public-keys.js';
 import { SshServer, type SshServerOptions } from '../../../src/adapters/ssh2/server.js';
 import { SystemClock } from '../../../src/adapters/system/clock.js';
+import { PenaltyBook } from '../../../src/app/penalty-book.js';
 import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.js';
+import { DEFAULT_PENALTY_RULES, type PenaltyRules } from '../../../src/domain/penalty-policy.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
 import type { Refusal } from '../../../src/domain/refusal.js';
 import type { Caller, Connection } from '../../../src/domain/session.js';
 import type { User } from '../../../src/domain/user.js';
 import type { ClientChannel } from '../../../src/ports/client-channel.js';
+import type { Clock } from '../../../src/ports/clock.js';
 import type { Ask, GitGateway } from '../../../src/ports/git-gateway.js';
 import type { LiveConnection } from '../../../src/ports/session-registry.js';
 import { temporaryFolder } from '../../support/temporary.js';
@@ -83,6 +88,7 @@ export async function openGround(options: Partial<SshServerOptions> = {}, host =
     observer,
     clock: new SystemClock(),
     throttle: new MemoryThrottle(),
+    strangers: unwatched(observer),
     limits: DEFAULT_ADMISSION_LIMITS,
     newConnectionId: () => randomBytes(4).toString('hex'),
     hostKeys,
@@ -96,6 +102,27 @@ export async function openGround(options: Partial<SshServerOptions> = {}, host =
     await server.endConnections('over');
   };
   return { gateway, observer, server, hostKeys, port, close };
+}
+
+/** Nothing is held against anybody. */
+export function unwatched(observer: MemoryObserver): PenaltyBook {
+  return penaltyBook(observer, { isOn: false });
+}
+
+/** Over memory, and by the system's clock unless told otherwise. */
+export function penaltyBook(
+  observer: MemoryObserver,
+  rules: Partial<PenaltyRules> = {},
+  clock: Clock = new SystemClock(),
+  penalties = new MemoryPenalties(clock),
+): PenaltyBook {
+  return new PenaltyBook({
+    penalties,
+    rateLimiter: new MemoryRateLimiter(),
+    rules: () => ({ ...DEFAULT_PENALTY_RULES, ...rules }),
+    observer,
+    clock,
+  });
 }
 
 /** A key pair as a client holds it. */

@@ -14,9 +14,10 @@ let lingering = 0;
 /**
  * Tells a client why before any keys are exchanged, and closes.
  * @param identification the server's own line, where it was not sent yet; a disconnect may follow it (RFC 4253 11.1).
+ * @param waitMs for how long strangers from its address have fewer tries, where they do.
  */
-export function farewell(socket: Socket, reason: TurnedAway, identification: string): void {
-  const packet = plainPacket(disconnectMessage(disconnectReason(reason), turnedAwayLine(reason)));
+export function farewell(socket: Socket, reason: TurnedAway, identification: string, waitMs?: number): void {
+  const packet = plainPacket(disconnectMessage(disconnectReason(reason), turnedAwayLine(reason, waitMs)));
   socket.removeAllListeners('data');
   socket.end(Buffer.concat([Buffer.from(identification), packet]));
   if (lingering >= MOST_LINGERING) {
