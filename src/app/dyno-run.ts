@@ -10,7 +10,8 @@ import type { Provisioner } from '../ports/provisioner.js';
 import type { Lease } from '../ports/repository-locks.js';
 import type { DynoSession, Transport } from '../ports/transport.js';
 import { bridge } from './bridge.js';
-import { outcomeOf, refused, type Run } from './run.js';
+import { onAbort } from './on-abort.js';
+import { lossOf, outcomeOf, refused, type Run } from './run.js';
 import { faultFacts, type SessionRecord } from './session-record.js';
 import { tellWhileWaiting } from './waiting-notices.js';
 
@@ -20,6 +21,8 @@ export interface DynoRunParts {
   readonly transports: readonly Transport[];
   readonly observer: Observer;
   readonly clock: Clock;
+  /** How long a dyno may clean up whose writer's lease has run out. */
+  readonly lostGraceMs: number;
 }
 
 /** The dyno's part of a request: has one made, connects to it, joins it to the client, and gives it back. */
@@ -39,14 +42,14 @@ export class DynoRun {
     if (grant.creates) channel.stderr.write(createdWords(grant.app));
     let outcome: Outcome;
     try {
-      outcome = await this.#runIn(dyno, run);
+      outcome = await this.#runIn(dyno, run, lease);
     } catch (error) {
       outcome = outcomeOf(error, control.signal);
     }
     return this.#release(dyno, outcome, record);
   }
 
-  async #runIn(dyno: Dyno, run: Run): Promise<Outcome> {
+  async #runIn(dyno: Dyno, run: Run, lease: Lease | undefined): Promise<Outcome> {
     const { channel, record, control } = run;
     const opened = await this.#open(dyno, run);
     run.opened = opened;
@@ -54,7 +57,20 @@ export class DynoRun {
       const exit = await record.timed('run', () => bridge(channel, opened, record.traffic, control.signal));
       return { kind: 'ran', exit };
     } finally {
+      await this.#close(opened, lease);
+    }
+  }
+
+  /** In a hurry once the lease has run out, as the next writer must find it gone; also where that happens meanwhile. */
+  async #close(opened: DynoSession, lease: Lease | undefined): Promise<void> {
+    if (lease === undefined) return opened.close();
+    const unlink = onAbort(lease.lost, () => {
+      if (lossOf(lease).reason === 'lease-lost') void opened.close(this.#parts.lostGraceMs);
+    });
+    try {
       await opened.close();
+    } finally {
+      unlink();
     }
   }
 

@@ -3,7 +3,7 @@ import type { DynosFull } from '../domain/dyno-queue.js';
 import { parseGitCommand, parseGitProtocol, type GitRequest } from '../domain/git-request.js';
 import type { AppAccess, Grant } from '../domain/grant.js';
 import { listWithinBinding, withinBinding } from '../domain/key-binding.js';
-import { needsLock, type LockHolder } from '../domain/lock-policy.js';
+import { needsLock, type LockHolder, type LockMode } from '../domain/lock-policy.js';
 import type { PublicKey } from '../domain/public-key.js';
 import { isRefusal, type Refusal } from '../domain/refusal.js';
 import { Departure } from '../domain/session-end.js';
@@ -23,8 +23,9 @@ import { DynoRun, type DynoRunParts } from './dyno-run.js';
 import type { DynoSlots } from './dyno-slots.js';
 import type { DynoAnswer } from './dyno-wait.js';
 import type { KeyLookups } from './key-lookups.js';
+import { onAbort } from './on-abort.js';
 import type { PenaltyBook } from './penalty-book.js';
-import { outcomeOf, refused, type Run } from './run.js';
+import { lossOf, outcomeOf, refused, type Run } from './run.js';
 import { faultFacts, SessionRecord } from './session-record.js';
 import { tellWhileWaiting } from './waiting-notices.js';
 
@@ -37,6 +38,8 @@ export interface ServeGitParts extends DynoRunParts {
   readonly registry: SessionRegistry;
   readonly newSessionId: () => string;
   readonly limits: TimeLimits;
+  /** Where the platform's grant says nothing else. */
+  readonly lockMode: LockMode;
   readonly appNames: AppNames;
 }
 
@@ -221,7 +224,7 @@ export class ServeGit implements GitGateway {
     const lease = await record.timed('lock', () => this.#lock(run, grant));
     if (isRefusal(lease)) return refused(lease);
     const unlink = onAbort(lease.lost, () => {
-      control.abort(new Departure('lease-lost'));
+      control.abort(lossOf(lease));
     });
     try {
       return await this.#inSlot(run, grant, lease);
@@ -235,10 +238,11 @@ export class ServeGit implements GitGateway {
     const { locks, clock, limits } = this.#parts;
     const { session, channel, control } = run;
     const holder: LockHolder = { user: session.caller.user.name, session: session.id, since: clock.now() };
-    const words = (other: LockHolder, waitedMs: number) => waitingWords(grant.app, other, waitedMs);
+    const mode = grant.lockMode ?? this.#parts.lockMode;
+    const words = (other: LockHolder, waitedMs: number) => waitingWords(grant.app, other, mode, waitedMs);
     const waitMs = Math.min(limits.lockWaitMs, grant.limits?.lockWaitMs ?? Infinity);
     return tellWhileWaiting(channel.stderr, clock, words, (onWaiting) =>
-      locks.acquire(grant.app, holder, grant.lockMode, waitMs, onWaiting, control.signal),
+      locks.acquire(grant.app, holder, mode, waitMs, onWaiting, control.signal),
     );
   }
 
@@ -278,13 +282,5 @@ function follow(control: AbortController, ...signals: AbortSignal[]): () => void
   );
   return () => {
     for (const stop of stops) stop();
-  };
-}
-
-function onAbort(signal: AbortSignal, listener: () => void): () => void {
-  if (signal.aborted) listener();
-  else signal.addEventListener('abort', listener, { once: true });
-  return () => {
-    signal.removeEventListener('abort', listener);
   };
 }

@@ -1,6 +1,6 @@
 /** What losing a lock means, and an outage. */
 import assert from 'node:assert/strict';
-import { assertFault, offered, rejectionOf, settled, until, within } from './contract.js';
+import { assertFault, never, offered, rejectionOf, settled, until, within } from './contract.js';
 import { ask, holderOf, leaseOf, take } from './lock-driver.js';
 import type { RepositoryLocksPromise } from './repository-locks.js';
 
@@ -51,6 +51,8 @@ export const lockLosing: readonly RepositoryLocksPromise[] = [
     async run({ one, breakDown }) {
       await offered(breakDown, 'breakDown')();
       assertFault(await rejectionOf(ask(one, 'alice', { mode: 'refuse' })), 'lock');
+      assertFault(await rejectionOf(one.held(never())), 'lock');
+      assertFault(await rejectionOf(one.free('shop', never())), 'lock');
     },
   },
   {

@@ -37,6 +37,26 @@ const waiting: readonly RepositoryLocksPromise[] = [
     },
   },
   {
+    name: 'those who wait in several processes are served in the order they came',
+    async run({ one, other, pass }) {
+      const held = await take(one, 'alice');
+      const served: string[] = [];
+      const writers: Promise<void>[] = [];
+      for (const [index, user] of ['bob', 'carol', 'dave', 'erin', 'frank'].entries()) {
+        const serve = async (): Promise<void> => {
+          const lease = leaseOf(await ask(index % 2 === 0 ? other : one, user));
+          served.push(user);
+          await lease.release();
+        };
+        writers.push(serve());
+        await pass(30);
+      }
+      await held.release();
+      await settled(Promise.all(writers), 'all were served', pass);
+      assert.deepEqual(served, ['bob', 'carol', 'dave', 'erin', 'frank']);
+    },
+  },
+  {
     name: 'who comes while others wait waits behind them',
     async run({ one, pass }) {
       const held = await take(one, 'alice');

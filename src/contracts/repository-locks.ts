@@ -2,6 +2,7 @@ import type { RepositoryLocks } from '../ports/repository-locks.js';
 import { casesOf, type ContractCase, type Harness, type Promised } from './contract.js';
 import { lockHolding } from './lock-holding.js';
 import { lockLosing } from './lock-losing.js';
+import { lockRecalling } from './lock-recalling.js';
 import { lockWaiting } from './lock-waiting.js';
 
 /** Two independent handles on the same locks, as two processes have them, and time in the tester's hand. */
@@ -31,5 +32,5 @@ export function repositoryLocksContract(
   open: () => Promise<RepositoryLocksHarness>,
   lacks: readonly RepositoryLocksLack[] = [],
 ): readonly ContractCase[] {
-  return casesOf(open, lacks, [...lockHolding, ...lockWaiting, ...lockLosing]);
+  return casesOf(open, lacks, [...lockHolding, ...lockWaiting, ...lockRecalling, ...lockLosing]);
 }

@@ -111,6 +111,23 @@ const closing: readonly TransportPromise[] = [
       }),
   },
   {
+    name: 'closing in a hurry shortens the grace, also of a close that has begun without one',
+    needs: 'setGrace',
+    async run(harness) {
+      offered(harness.setGrace, 'setGrace')(600_000);
+      for (const hasBegun of [false, true]) {
+        await inDyno(harness, { kind: 'ignore-term' }, async (session) => {
+          await line(session.stdout, 'ready');
+          const closing = hasBegun ? session.close() : undefined;
+          await within(session.close(20), 'close');
+          await closing;
+          assert.deepEqual(await within(session.exit, 'the exit'), { kind: 'signal', signal: 'KILL' });
+          assert.deepEqual(await harness.running(), []);
+        });
+      }
+    },
+  },
+  {
     name: 'closing again, and twice at once, is the same close',
     run: (harness) =>
       inDyno(harness, { kind: 'sleep' }, async (session) => {

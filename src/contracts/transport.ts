@@ -17,6 +17,8 @@ export interface TransportHarness extends Harness {
   readonly brokenDyno?: () => Promise<Dyno>;
   /** Cuts the way into an open dyno, or destroys it, so that nobody learns how its command ended. */
   readonly lose?: (dyno: Dyno) => Promise<void>;
+  /** The grace between TERM and KILL of dynos that are opened from now on, in milliseconds. */
+  readonly setGrace?: (graceMs: number) => void;
   /** From now on opening a dyno takes for ever. */
   readonly stall?: () => Promise<void>;
 }
@@ -29,6 +31,7 @@ export type TransportLack =
   | 'brokenDyno'
   | 'lose'
   | 'stall'
+  | 'setGrace'
   /** An end of input reaches the command. */
   | 'endOfInput'
   /** The command cannot leave anything behind that outlives it. */

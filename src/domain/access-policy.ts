@@ -48,7 +48,7 @@ export function decideAccess(
     if (!write || !creation.onPush) return noAccess(request);
     if (!isNewAppName(request.app)) return { kind: 'invalid-app-name', app: request.app };
     if (owned >= creation.limit) return { kind: 'too-many-apps', app: request.app, limit: creation.limit };
-    return { app: request.app, access: 'write', lockMode: 'wait', creates: true };
+    return { app: request.app, access: 'write', creates: true };
   }
   const access = facts.owner === user.name ? 'write' : facts.shared;
   if (access === undefined || (write && access === 'read')) return noAccess(request);
@@ -56,7 +56,6 @@ export function decideAccess(
   return {
     app: facts.name,
     access: write ? 'write' : 'read',
-    lockMode: 'wait',
     creates: false,
     ...(facts.branch === undefined ? {} : { branch: facts.branch }),
   };

@@ -15,6 +15,8 @@ export type DynoLink =
       /** Absolute path of the bare repository. */
       readonly repository: string;
       readonly plan: DynoPlan;
+      /** A writer's alone. */
+      readonly fence?: Fence;
     }
   /** A dyno that an Openruko dyno host runs: met at the host's rendezvous port, where the dyno's id names it. */
   | {
@@ -39,6 +41,17 @@ export type DynoLink =
     }
   /** A dyno inside this process, for tests and examples: the id names it. */
   | { readonly kind: 'memory' };
+
+/**
+ * What keeps a writer out whose lock another one has by now, wherever it has got to: looked at in its dyno, as git moves
+ * refs, and raised by each writer before it starts.
+ */
+export interface Fence {
+  /** Absolute path of a folder whose file `token` holds the highest token that was let in, in decimal. */
+  readonly folder: string;
+  /** The writer's own. */
+  readonly token: number;
+}
 
 /** How the command in a dyno ended. */
 export type DynoExit =

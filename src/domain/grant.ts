@@ -6,8 +6,8 @@ export interface Grant {
   /** The app's own name; the platform may name it other than the request did. */
   readonly app: string;
   readonly access: 'read' | 'write';
-  /** What to do when another writer holds the app. Readers take no lock. */
-  readonly lockMode: LockMode;
+  /** What to do when another writer holds the app; unset, as the setting says. Readers take no lock. */
+  readonly lockMode?: LockMode;
   /** The app does not exist yet and this push is to create it. */
   readonly creates: boolean;
   /** The branch that is deployed, where the platform knows one. */

@@ -44,6 +44,9 @@ export interface DynoSession {
   /**
    * Ends it: asks the command to stop (TERM), waits a grace, then kills everything in the dyno. Idempotent; resolves
    * when nothing of it is left, never rejects. After an end by itself it only sweeps up what the command left behind.
+   *
+   * @param graceMs at most this, in milliseconds, in place of the transport's own grace; it shortens the grace of a close
+   *   that has begun before, too.
    */
-  close(): Promise<void>;
+  close(graceMs?: number): Promise<void>;
 }

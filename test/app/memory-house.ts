@@ -24,6 +24,7 @@ import { PenaltyBook } from '../../src/app/penalty-book.js';
 import { ServeGit } from '../../src/app/serve-git.js';
 import { DEFAULT_ADMISSION_LIMITS } from '../../src/domain/admission-policy.js';
 import type { Dyno } from '../../src/domain/dyno.js';
+import type { LockMode } from '../../src/domain/lock-policy.js';
 import type { Grant } from '../../src/domain/grant.js';
 import { isRefusal } from '../../src/domain/refusal.js';
 import { DEFAULT_PENALTY_RULES } from '../../src/domain/penalty-policy.js';
@@ -70,6 +71,9 @@ export class Visit {
   }
 }
 
+/** How long a dyno may clean up in a house whose lock was lost. */
+export const LOST_GRACE_MS = 500;
+
 export class MemoryHouse {
   readonly journal: string[] = [];
   readonly clock = new MemoryClock();
@@ -99,7 +103,7 @@ export class MemoryHouse {
   linkKind: 'memory' | 'process' = 'memory';
   #sessions = 0;
 
-  constructor(limits: Partial<TimeLimits & DynoSlotLimits> = {}) {
+  constructor(limits: Partial<TimeLimits & DynoSlotLimits> = {}, lockMode: LockMode = 'wait') {
     this.platform.register('alice', this.key);
     this.platform.createApp('shop', 'alice');
     this.transport = new MemoryTransport(() => (process) => this.command(process), this.clock);
@@ -129,6 +133,8 @@ export class MemoryHouse {
       clock: this.clock,
       newSessionId: () => `s-${++this.#sessions}`,
       limits: allLimits,
+      lockMode,
+      lostGraceMs: LOST_GRACE_MS,
       appNames: 'plain',
     });
   }
@@ -269,8 +275,8 @@ export class MemoryHouse {
       signal: (name) => {
         session.signal(name);
       },
-      close: async () => {
-        await session.close();
+      close: async (graceMs) => {
+        await session.close(graceMs);
         await this.before.close?.();
         this.journal.push('close');
       },

@@ -96,20 +96,17 @@ describe('the answers', () => {
     expect(decide(PUSH, { ...STANDING.owner, branch: 'main' }, CREATION)).toEqual({
       app: 'shop',
       access: 'write',
-      lockMode: 'wait',
       creates: false,
       branch: 'main',
     });
     expect(decide(FETCH, STANDING.reader, CREATION)).toEqual({
       app: 'shop',
       access: 'read',
-      lockMode: 'wait',
       creates: false,
     });
     expect(decide(PUSH, undefined, CREATION)).toEqual({
       app: 'shop',
       access: 'write',
-      lockMode: 'wait',
       creates: true,
     });
   });

@@ -101,13 +101,19 @@ describe('what is said while a session goes on', () => {
   const holder = { user: 'bob', session: 's-2', since: Date.UTC(2026, 10, 24, 5, 30) };
 
   test('to who begins to wait', () => {
-    expect(waitingWords('shop', holder, 0)).toBe(
+    expect(waitingWords('shop', holder, 'wait', 0)).toBe(
       " !     Waiting for another push to 'shop' (by bob since 2026-11-24 05:30:00 UTC)…\n",
     );
   });
 
+  test('to who has another push ended for theirs', () => {
+    expect(waitingWords('shop', holder, 'supersede', 10_000)).toBe(
+      " !     Ending another push to 'shop' (by bob since 2026-11-24 05:30:00 UTC), waited 10 seconds…\n",
+    );
+  });
+
   test('to who waits still', () => {
-    expect(waitingWords('shop', holder, 20_000)).toBe(
+    expect(waitingWords('shop', holder, 'wait', 20_000)).toBe(
       " !     Waiting for another push to 'shop' (by bob since 2026-11-24 05:30:00 UTC), waited 20 seconds…\n",
     );
   });

@@ -29,12 +29,12 @@ export class AppKeeper {
    */
   async create(name: string, owner: string, source?: string, signal = never()): Promise<void> {
     this.#apps.requireFree(name, owner);
-    await this.#locked(name, signal, async () => {
+    await this.#locked(name, signal, async (inTime) => {
       await this.#refuseForeign(name);
       this.#apps.create(name, owner);
       try {
         if (source === undefined) await this.#repositories.create(name);
-        const branch = source === undefined ? undefined : await this.#repositories.importFrom(name, source, signal);
+        const branch = source === undefined ? undefined : await this.#repositories.importFrom(name, source, inTime);
         this.#apps.settle(name, branch);
       } catch (error) {
         this.#apps.discard(name);
@@ -125,7 +125,8 @@ export class AppKeeper {
     );
   }
 
-  async #locked(app: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  /** @param work is given a signal that aborts when the lock must be let go, too. */
+  async #locked(app: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const lease = await this.#locks.acquire(app, holder(), 'wait', this.#waitMs, () => undefined, signal);
     if (isRefusal(lease)) {
       throw new PlatformError(
@@ -135,7 +136,10 @@ export class AppKeeper {
       );
     }
     try {
-      await work();
+      await work(AbortSignal.any([signal, lease.lost]));
+    } catch (error) {
+      if (error !== lease.lost.reason) throw error;
+      throw new PlatformError('app-busy', `The lock of '${app}' was lost meanwhile. Nothing was changed; try again.`);
     } finally {
       await lease.release();
     }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Dyno } from '../../domain/dyno.js';
+import type { Dyno, Fence } from '../../domain/dyno.js';
 import { planDyno } from '../../domain/dyno-policy.js';
 import { Fault, isFault, type Stage } from '../../domain/fault.js';
 import type { Grant } from '../../domain/grant.js';
 import { isRefusal, type Refusal } from '../../domain/refusal.js';
+import { isDeparture } from '../../domain/session-end.js';
 import type { Session } from '../../domain/session.js';
 import type { Outcome } from '../../domain/verdict.js';
 import type { Provisioner } from '../../ports/provisioner.js';
@@ -11,21 +12,30 @@ import type { Lease } from '../../ports/repository-locks.js';
 import type { AppKeeper } from './app-keeper.js';
 import type { AppRecord, Apps } from './apps.js';
 import { asking, isDatabaseError } from '../sqlite/asking.js';
+import type { Fences } from './fences.js';
 import type { Repositories } from './repositories.js';
+
+/** What a writer holds; a reader nothing. */
+interface Writing {
+  readonly lease: Lease | undefined;
+  readonly fence: Fence | undefined;
+}
 
 /** Dynos as processes on this machine, to be started by the transport: here their repository is made ready. */
 export class EmbeddedProvisioner implements Provisioner {
   readonly #apps: Apps;
   readonly #repositories: Repositories;
   readonly #keeper: AppKeeper;
+  readonly #fences: Fences;
   readonly #appLimit: number;
   readonly #writers = new Map<string, { app: string; lease: Lease | undefined }>();
 
   /** @param appLimit how many apps a user may own by pushing. */
-  constructor(apps: Apps, repositories: Repositories, keeper: AppKeeper, appLimit: number) {
+  constructor(apps: Apps, repositories: Repositories, keeper: AppKeeper, fences: Fences, appLimit: number) {
     this.#apps = apps;
     this.#repositories = repositories;
     this.#keeper = keeper;
+    this.#fences = fences;
     this.#appLimit = appLimit;
   }
 
@@ -37,11 +47,13 @@ export class EmbeddedProvisioner implements Provisioner {
   ): Promise<Dyno | Refusal> {
     signal.throwIfAborted();
     try {
+      // Before anything that a dyno of an earlier lease could still spoil.
+      const fence = lease && this.#fences.raise(grant.app, lease.token);
       if (grant.creates) await this.#refuseForeign(grant.app);
       const app = asking('provision', () => (grant.creates ? this.#claim(grant, session) : this.#find(grant, session)));
       if (isRefusal(app)) return app;
       await this.#makeReady(app, grant, signal);
-      return this.#dyno(app, grant, lease, session);
+      return this.#dyno(app, grant, { lease, fence }, session);
     } catch (error) {
       signal.throwIfAborted();
       throw faultOf(error, 'provision', grant.app);
@@ -53,7 +65,7 @@ export class EmbeddedProvisioner implements Provisioner {
     if (writer === undefined) return;
     this.#writers.delete(dyno.id);
     // Whoever has the lock now writes, and does this when they end.
-    if (writer.lease?.lost.aborted === true) return;
+    if (hasRunOut(writer.lease)) return;
     try {
       await this.#keeper.conclude(writer.app);
     } catch (error) {
@@ -97,13 +109,21 @@ export class EmbeddedProvisioner implements Provisioner {
     }
   }
 
-  #dyno(app: AppRecord, grant: Grant, lease: Lease | undefined, session: Session): Dyno {
+  #dyno(app: AppRecord, grant: Grant, { lease, fence }: Writing, session: Session): Dyno {
     const id = randomUUID();
     if (grant.access === 'write') this.#writers.set(id, { app: app.name, lease });
     const { branch: _asGranted, ...rest } = grant;
     const plan = planDyno(session, app.branch === undefined ? rest : { ...rest, branch: app.branch });
-    return { id, link: { kind: 'process', repository: this.#repositories.path(app.name), plan } };
+    const repository = this.#repositories.path(app.name);
+    return { id, link: { kind: 'process', repository, plan, ...(fence === undefined ? {} : { fence }) } };
   }
+}
+
+/** A recalled lease is still its holder's, until it is released. */
+function hasRunOut(lease: Lease | undefined): boolean {
+  if (lease?.lost.aborted !== true) return false;
+  const reason: unknown = lease.lost.reason;
+  return !isDeparture(reason) || reason.reason === 'lease-lost';
 }
 
 function mayUse(app: AppRecord, user: string, access: 'read' | 'write'): boolean {

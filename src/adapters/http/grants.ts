@@ -4,6 +4,7 @@ import { isBranchName } from '../../domain/branch-name.js';
 import { environmentProblem, MAX_ENVIRONMENT_VARIABLES } from '../../domain/environment.js';
 import { isWrite, type GitRequest } from '../../domain/git-request.js';
 import type { Grant, GrantLimits } from '../../domain/grant.js';
+import { LOCK_MODES } from '../../domain/lock-policy.js';
 import type { PlatformReason, Refusal } from '../../domain/refusal.js';
 import { printable } from '../../domain/words/printable.js';
 import type { Answer } from '../remote/http-caller.js';
@@ -59,7 +60,7 @@ const seconds = (least: number) => z.int().min(least).max(LONGEST_LIMIT_SECONDS)
 const grantBody = z.strictObject({
   app: appName,
   access,
-  lock_mode: z.enum(['wait', 'refuse']).default('wait'),
+  lock_mode: z.enum(LOCK_MODES).optional(),
   creates: z.boolean().default(false),
   branch: z.string().refine(isBranchName, 'is no name of a branch').optional(),
   notice: text.optional(),
@@ -90,8 +91,8 @@ export function grantOf(answer: Answer, request: GitRequest): Grant | Refusal {
     app: grant.app,
     // What the user may do is more than what they asked to do.
     access: writes ? 'write' : 'read',
-    lockMode: grant.lock_mode,
     creates: grant.creates,
+    ...(grant.lock_mode === undefined ? {} : { lockMode: grant.lock_mode }),
     ...(branch === undefined ? {} : { branch }),
     ...(notice === undefined ? {} : { notice }),
     ...(limits === undefined ? {} : { limits: limitsOf(limits) }),

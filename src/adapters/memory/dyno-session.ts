@@ -60,8 +60,9 @@ export class MemoryDynoSession implements DynoSession {
     else this.#die(name);
   }
 
-  close(): Promise<void> {
+  close(graceMs = this.graceMs): Promise<void> {
     this.#closed ??= this.#stop();
+    if (graceMs < this.graceMs) void this.#killAfter(graceMs);
     return this.#closed;
   }
 
@@ -110,7 +111,11 @@ export class MemoryDynoSession implements DynoSession {
 
   async #stop(): Promise<void> {
     this.signal('TERM');
-    if (!this.isOver) await this.clock.sleep(this.graceMs, this.#ended.signal).catch(() => undefined);
+    await this.#killAfter(this.graceMs);
+  }
+
+  async #killAfter(graceMs: number): Promise<void> {
+    if (!this.isOver) await this.clock.sleep(graceMs, this.#ended.signal).catch(() => undefined);
     this.signal('KILL');
   }
 }

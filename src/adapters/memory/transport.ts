@@ -15,7 +15,7 @@ export class MemoryTransport implements Transport {
   constructor(
     private readonly commandOf: (dyno: Dyno) => MemoryCommand | undefined,
     private readonly clock: Clock,
-    private readonly graceMs = 5_000,
+    public graceMs = 5_000,
   ) {}
 
   async open(dyno: Dyno, signal: AbortSignal): Promise<MemoryDynoSession> {

@@ -29,7 +29,7 @@ export class OpenrukoAccessControl implements AccessControl {
     if (holder === 'unknown' || holder.user !== user.name) return { kind: 'key-removed' };
     if (!(await this.#api.mayUse(app, holder.apiKey, signal))) return { kind: 'no-access', app, service };
     if (service === 'git-upload-archive') return { kind: 'platform', reason: 'other', text: NO_ARCHIVES };
-    return { app, access: isWrite(service) ? 'write' : 'read', lockMode: 'wait', creates: false };
+    return { app, access: isWrite(service) ? 'write' : 'read', creates: false };
   }
 
   /** The API server's list of apps is made for its web pages and its own command line; nothing here needs it. */

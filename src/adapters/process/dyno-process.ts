@@ -26,15 +26,20 @@ export class DynoProcess implements DynoSession {
     this.#process.signal(name);
   }
 
-  close(): Promise<void> {
+  close(graceMs = this.#graceMs): Promise<void> {
     this.#closing ??= this.#end();
+    if (graceMs < this.#graceMs) void this.#killAfter(graceMs);
     return this.#closing;
   }
 
   async #end(): Promise<void> {
     // Git removes its temporary packs and the quarantine when it gets TERM; a kill leaves them behind.
     this.#process.signal('TERM');
-    await settledWithin(this.exit, this.#graceMs);
+    await this.#killAfter(this.#graceMs);
+  }
+
+  async #killAfter(graceMs: number): Promise<void> {
+    await settledWithin(this.exit, graceMs);
     await this.#process.kill();
   }
 }

@@ -3,6 +3,7 @@ import { REPOSITORY } from './sandbox.js';
 
 export const HOOKS_AT = '/gitmouth/hooks';
 export const OPERATOR_HOOKS_AT = '/gitmouth/operator-hooks';
+export const FENCE_AT = '/gitmouth/fence';
 
 /** The command that serves a client. The path is ours and absolute: nothing in it can be taken for an option. */
 export function gitCommand(service: GitService): [string, ...string[]] {

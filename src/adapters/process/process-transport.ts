@@ -2,7 +2,7 @@ import type { Dyno } from '../../domain/dyno.js';
 import type { DynoSession, Transport, TransportCapabilities } from '../../ports/transport.js';
 import { HOOKS_FOLDER } from './assets.js';
 import { DynoProcess } from './dyno-process.js';
-import { gitCommand, HOOKS_AT, OPERATOR_HOOKS_AT } from './git-command.js';
+import { FENCE_AT, gitCommand, HOOKS_AT, OPERATOR_HOOKS_AT } from './git-command.js';
 import { removeDecoys } from './decoys.js';
 import type { Mount, Sandbox, SandboxJob } from './sandbox.js';
 
@@ -53,12 +53,18 @@ export class ProcessTransport implements Transport {
 
   #jobOf({ id, link }: Dyno): SandboxJob {
     if (link.kind !== 'process') throw new Error(`dyno ${id} has a link of kind ${link.kind}`);
+    const { fence } = link;
     return {
       repository: link.repository,
       access: link.plan.access,
       argv: (this.#options.commandOf ?? gitCommand)(link.plan.service),
-      environment: { ...link.plan.environment, GITMOUTH_OPERATOR_HOOKS: OPERATOR_HOOKS_AT },
-      mounts: this.#mounts,
+      environment: {
+        ...link.plan.environment,
+        GITMOUTH_OPERATOR_HOOKS: OPERATOR_HOOKS_AT,
+        ...(fence === undefined ? {} : { GITMOUTH_FENCE: FENCE_AT, GITMOUTH_LOCK_TOKEN: String(fence.token) }),
+      },
+      // The folder, as a file that is replaced would stay what it was in a dyno that has it already.
+      mounts: fence === undefined ? this.#mounts : [...this.#mounts, { hostPath: fence.folder, at: FENCE_AT }],
     };
   }
 }

@@ -52,6 +52,14 @@ export async function whenTried(redis: Redis): Promise<void> {
   await Promise.allSettled(tried);
 }
 
+/** What Redis does when it is full, where that is to throw keys away; undefined where it keeps them all. @throws Error when it does not answer. */
+export async function evictionPolicy(redis: Redis): Promise<string | undefined> {
+  const said = await redis.info('memory');
+  const policy = /^maxmemory_policy:(\S+)/m.exec(said)?.[1];
+  const isBounded = /^maxmemory:[1-9]/m.test(said);
+  return isBounded && policy !== 'noeviction' ? policy : undefined;
+}
+
 /** Asks Redis on behalf of a session: whatever it throws is an outage, never a denial. */
 export async function asking<T>(stage: Stage, ask: () => Promise<T>): Promise<T> {
   try {

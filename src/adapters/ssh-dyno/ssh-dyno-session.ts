@@ -18,6 +18,9 @@ export class SshDynoSession implements DynoSession {
   readonly #connection: DynoConnection;
   readonly #channel: DynoChannel;
   readonly #graceMs: number;
+  #hurry: () => void = () => undefined;
+  /** The grace is over sooner than it was to be. */
+  readonly #hurried = new Promise<void>((resolve) => (this.#hurry = resolve));
   #closing: Promise<void> | undefined;
 
   constructor(connection: DynoConnection, channel: DynoChannel, stdin: DynoInput, graceMs: number) {
@@ -41,8 +44,9 @@ export class SshDynoSession implements DynoSession {
     this.#channel.signal(name);
   }
 
-  close(): Promise<void> {
+  close(graceMs = this.#graceMs): Promise<void> {
     this.#closing ??= this.#close();
+    if (graceMs < this.#graceMs) void settledWithin(this.#channel.ending.told, graceMs).then(this.#hurry);
     return this.#closing;
   }
 
@@ -51,7 +55,7 @@ export class SshDynoSession implements DynoSession {
     if (!ending.isTold) {
       this.#channel.discard();
       this.#channel.signal('TERM');
-      await settledWithin(ending.told, this.#graceMs);
+      await settledWithin(Promise.race([ending.told, this.#hurried]), this.#graceMs);
     }
     if (!ending.isTold) {
       this.#channel.signal('KILL');

@@ -13,6 +13,7 @@ import { dataFolderMode } from '../data-folder.js';
 import { chooseSandboxFor } from '../platforms/dynos-here.js';
 import { openPlatform } from '../platforms/embedded.js';
 import { listenProblem } from '../listen-problem.js';
+import { examineRedis } from '../state/redis.js';
 import { examinePlatform } from './doctor-platform.js';
 
 export interface Finding {
@@ -39,6 +40,7 @@ export async function examine(config: Config): Promise<readonly Finding[]> {
     check('host keys', () => examineHostKeys(config)),
     ...(isEmbedded && canRead ? [check('database', () => examineDatabase(config))] : []),
     ...(isEmbedded ? [checkSandbox(config)] : []),
+    checkState(config),
     ...(config.adapters.length > 0 ? [check('adapters', () => examineAdapters(config))] : []),
     check('port', () => examinePort(config)),
   ]);
@@ -115,6 +117,20 @@ function examineDatabase(config: Config): string {
     return `${users.length} user(s), ${platform.apps.list().length} app(s)`;
   } finally {
     db.close();
+  }
+}
+
+/** What gitmouths agree on. */
+async function checkState({ state }: Config): Promise<Finding> {
+  const name = 'state';
+  if (state.kind === 'local') {
+    return { check: name, state: 'ok', says: 'in the data folder, for the gitmouths of this machine' };
+  }
+  try {
+    const { says, isSound } = await examineRedis(state.url);
+    return { check: name, state: isSound ? 'ok' : 'warning', says };
+  } catch (error) {
+    return { check: name, state: 'problem', says: sentenceOf(error) };
   }
 }
 

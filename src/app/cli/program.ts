@@ -7,7 +7,13 @@ import { addAppCommands } from './apps.js';
 import type { Configure, WithPlatform } from './context.js';
 import { printableLines, terminal } from './output.js';
 import { addPenaltyCommands } from './penalties.js';
-import { addDoctorCommand, addDynoKeyCommand, addHostKeyCommand, addServeCommand } from './server-commands.js';
+import {
+  addDoctorCommand,
+  addDynoKeyCommand,
+  addHostKeyCommand,
+  addLockCommands,
+  addServeCommand,
+} from './server-commands.js';
 import { addUserCommands } from './users.js';
 
 const EXIT_PROBLEM = 1;
@@ -48,6 +54,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   addUserCommands(program, withPlatform);
   addAppCommands(program, configure, withPlatform);
   addPenaltyCommands(program, configure);
+  addLockCommands(program, configure);
   addHostKeyCommand(program, configure);
   addDynoKeyCommand(program, configure);
   addDoctorCommand(program, configure, (problems) => {

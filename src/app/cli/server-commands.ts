@@ -4,7 +4,8 @@
  */
 import type { Command } from 'commander';
 import type { Configure } from './context.js';
-import { json, terminal } from './output.js';
+import { utc } from '../../domain/words/lines.js';
+import { json, printableLines, table, terminal } from './output.js';
 
 const MARK = { ok: 'ok     ', warning: 'warning', problem: 'PROBLEM' } as const;
 
@@ -18,6 +19,34 @@ export function addServeCommand(program: Command, configure: Configure): void {
       const config = configure(options.listen);
       const { serve } = await import('./serve.js');
       await serve(config);
+    });
+}
+
+/** `lock …`: which pushes keep others waiting. For every platform and every state. */
+export function addLockCommands(program: Command, configure: Configure): void {
+  const lock = program.command('lock').description('See and release the locks that pushes hold on apps.');
+  lock
+    .command('list')
+    .description('List the locks that are held now, by any gitmouth that shares the state.')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: boolean }) => {
+      const { heldLocks } = await import('./locks.js');
+      const locks = (await heldLocks(configure())).map(({ holder, ...rest }) => ({ ...rest, ...holder }));
+      const rows = locks.map((one) => [one.app, one.user, one.session, utc(one.since), utc(one.expiresAt)]);
+      const headings = ['APP', 'USER', 'SESSION', 'SINCE', 'FREE BY ITSELF AT'];
+      terminal.out(options.json ? json(locks) : table(headings, rows, 'No lock is held.'));
+    });
+  lock
+    .command('release <app>')
+    .description('End the push that holds the lock of an app, and wait until it is free. Exit status 1 when it is not.')
+    .action(async (app: string) => {
+      const { releaseLock } = await import('./locks.js');
+      const { holder } = await releaseLock(configure(), app, ({ holder: { user, session } }) => {
+        terminal.err(printableLines(`Asked the push of ${user} (session ${session}) to end; waiting until it has.`));
+      });
+      terminal.out(
+        printableLines(`Released the lock of ${app}, which ${holder.user} held since ${utc(holder.since)}.`),
+      );
     });
 }
 

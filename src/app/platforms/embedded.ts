@@ -3,6 +3,7 @@ import { AppKeeper } from '../../adapters/embedded/app-keeper.js';
 import { openDatabase, type Database } from '../../adapters/sqlite/database.js';
 import { EmbeddedAccessControl } from '../../adapters/embedded/embedded-access-control.js';
 import { EmbeddedAuthenticator } from '../../adapters/embedded/embedded-authenticator.js';
+import { Fences } from '../../adapters/embedded/fences.js';
 import { EmbeddedProvisioner } from '../../adapters/embedded/embedded-provisioner.js';
 import { EmbeddedSessionRegistry } from '../../adapters/embedded/embedded-session-registry.js';
 import { EmbeddedPlatform } from '../../adapters/embedded/platform.js';
@@ -32,7 +33,8 @@ export async function embedded(config: Config): Promise<Platform> {
     accessControl: () => new EmbeddedAccessControl(db, config.creation),
     provisioner(locks) {
       const keeper = new AppKeeper(platform.apps, repositories, locks);
-      return new EmbeddedProvisioner(platform.apps, repositories, keeper, config.creation.limit);
+      const fences = new Fences(join(config.dataFolder, 'fences'), db);
+      return new EmbeddedProvisioner(platform.apps, repositories, keeper, fences, config.creation.limit);
     },
     transport: () => processTransport(config, sandbox),
     registry: () => registry,

@@ -18,7 +18,6 @@ export function localState(config: Config): State {
     penalties: (clock) => new SqlitePenalties(passing, clock),
     rateLimiter: () => new SqliteRateLimiter(passing),
     onTrouble: () => undefined,
-    examine: async () => `${file}, shared by the gitmouths of this machine`,
     close: () => {
       passing.close();
       db.close();

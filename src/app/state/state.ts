@@ -11,11 +11,6 @@ export interface State {
   rateLimiter(): RateLimiter;
   /** Tells each time that it went out of reach, and at once where it is; what could not be asked then is no concern here. */
   onTrouble(tell: (message: string, error: Error) => void): void;
-  /**
-   * What it is, in words for an operator.
-   * @throws Error when it does not answer, or not as it must; the message holds no password.
-   */
-  examine(): Promise<string>;
   /** Idempotent. */
   close(): void;
 }

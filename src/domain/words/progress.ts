@@ -1,5 +1,5 @@
 import type { DynosFull } from '../dyno-queue.js';
-import type { LockHolder } from '../lock-policy.js';
+import type { LockHolder, LockMode } from '../lock-policy.js';
 import { runningClause } from './dynos.js';
 import { duration, marked, utc } from './lines.js';
 
@@ -7,10 +7,9 @@ import { duration, marked, utc } from './lines.js';
 export const WAITING_NOTICE_EVERY_MS = 10_000;
 
 /** Told at once and then every ten seconds while another push holds the app. */
-export function waitingWords(app: string, holder: LockHolder, waitedMs: number): string {
-  return marked(
-    `Waiting for another push to '${app}' (by ${holder.user} since ${utc(holder.since)})${waited(waitedMs)}…`,
-  );
+export function waitingWords(app: string, holder: LockHolder, mode: LockMode, waitedMs: number): string {
+  const doing = mode === 'supersede' ? 'Ending' : 'Waiting for';
+  return marked(`${doing} another push to '${app}' (by ${holder.user} since ${utc(holder.since)})${waited(waitedMs)}…`);
 }
 
 /** Told at once and then every ten seconds while there is no dyno free. */

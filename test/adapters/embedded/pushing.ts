@@ -1,7 +1,9 @@
 /** Sessions as the use case brings them to the provisioner, and the pushes in between. */
+import { join } from 'node:path';
 import { openDatabase } from '../../../src/adapters/sqlite/database.js';
 import { EmbeddedPlatform } from '../../../src/adapters/embedded/platform.js';
 import { EmbeddedProvisioner } from '../../../src/adapters/embedded/embedded-provisioner.js';
+import { Fences } from '../../../src/adapters/embedded/fences.js';
 import type { Dyno } from '../../../src/domain/dyno.js';
 import type { Grant } from '../../../src/domain/grant.js';
 import { isRefusal, type Refusal } from '../../../src/domain/refusal.js';
@@ -50,7 +52,13 @@ export class Pushers {
 
   constructor(house: House, appLimit: number) {
     this.#house = house;
-    this.provisioner = new EmbeddedProvisioner(house.platform.apps, house.repositories, house.keeper, appLimit);
+    this.provisioner = new EmbeddedProvisioner(
+      house.platform.apps,
+      house.repositories,
+      house.keeper,
+      new Fences(join(house.folder, 'fences'), house.db),
+      appLimit,
+    );
   }
 
   provision(user: string, grant: Grant, lease?: Lease): Promise<Dyno | Refusal> {

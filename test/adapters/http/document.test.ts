@@ -52,7 +52,7 @@ test('the keys in the examples are keys, with their own fingerprints', () => {
   }
 });
 
-const GRANT = { app: 'shop', access: 'write', lockMode: 'wait', creates: false };
+const GRANT = { app: 'shop', access: 'write', creates: false };
 
 /** What each example of an answer says. */
 const MEANINGS: Readonly<Record<string, unknown>> = {

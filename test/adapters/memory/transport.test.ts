@@ -25,6 +25,7 @@ runContract(
         commands.set(id, commandFor(script));
         return { id, link: LINK };
       },
+      setGrace: (ms) => (transport.graceMs = ms),
       running: async () => transport.running(),
       brokenDyno: async () => ({ id: 'unknown', link: LINK }),
       lose: async (dyno) => transport.lose(dyno),

@@ -27,6 +27,8 @@ export class GitDaemon {
   }
 
   readonly failures: unknown[] = [];
+  /** Standard error of all sessions: git's own protocol has no place for it. */
+  said = '';
 
   async start(): Promise<string> {
     this.#server.listen(0, '127.0.0.1');
@@ -45,7 +47,7 @@ export class GitDaemon {
     const service = await requestedService(socket);
     const session = await this.#transport.open(this.#dynoFor(service), never());
     try {
-      session.stderr.resume();
+      session.stderr.on('data', (chunk: Buffer) => (this.said += chunk.toString()));
       const upload = pipeline(socket, session.stdin, { end: true }).catch(() => undefined);
       await pipeline(session.stdout, socket).catch(() => undefined);
       await session.exit;

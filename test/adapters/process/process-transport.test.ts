@@ -40,12 +40,13 @@ async function harnessFor(sandbox: Sandbox): Promise<TransportHarness> {
   const repository = bareRepository();
   const scripts = new Map<string, { readonly script: string; readonly word: string }>();
   const words: string[] = [];
+  let graceMs = GRACE_MS;
   const transport = {
     kind: 'process' as const,
     capabilities: new ProcessTransport({ sandbox, graceMs: GRACE_MS }).capabilities,
     open(dyno: Dyno, signal: AbortSignal) {
       const known = scripts.get(dyno.id);
-      return transportRunning(sandbox, known?.script ?? 'exit 99', known?.word ?? 'none').open(dyno, signal);
+      return transportRunning(sandbox, known?.script ?? 'exit 99', known?.word ?? 'none', graceMs).open(dyno, signal);
     },
   };
   return {
@@ -57,6 +58,7 @@ async function harnessFor(sandbox: Sandbox): Promise<TransportHarness> {
       scripts.set(word, { script: shellScript(script), word });
       return dyno;
     },
+    setGrace: (ms) => (graceMs = ms),
     running: async () => words.flatMap(processesOf).map(describeProcess),
     brokenDyno: async () => dynoOn(join(repository, 'is-not-here')),
     // The outermost process: the first that was started for the dyno.

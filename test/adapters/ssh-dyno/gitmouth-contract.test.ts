@@ -41,8 +41,9 @@ async function run({ ask, channel }: Request): Promise<void> {
 
 function openHarness(): TransportHarness {
   const scripts = new Map<string, string>();
+  let graceMs = GRACE_MS;
   const transportFor = (id: string) =>
-    transportWith({ commandOf: () => `sh -c ${shellWord(scripts.get(id) ?? 'exit 99')}` });
+    transportWith({ graceMs, commandOf: () => `sh -c ${shellWord(scripts.get(id) ?? 'exit 99')}` });
   const left = () => [...scripts.keys()].flatMap((id) => processesWith(`GITMOUTH_SESSION_ID=${id}`));
   const place = () => ({ port: ground.port, hostKey: ground.hostKeys[0]?.publicLine ?? '' });
   return {
@@ -61,6 +62,7 @@ function openHarness(): TransportHarness {
       return [...left().map(({ command }) => command), ...(await heldTo(ground.port))];
     },
     brokenDyno: async () => dynoAt({ ...place(), port: 1 }),
+    setGrace: (ms) => (graceMs = ms),
     lose: async () => ground.server.cutConnections(),
     close: async () => undefined,
   };

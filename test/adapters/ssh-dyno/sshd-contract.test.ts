@@ -6,7 +6,7 @@ import { transportContract, type TransportHarness } from '../../../src/contracts
 import { runContract } from '../../support/contract.js';
 import { needs } from '../../support/programs.js';
 import { processesWith, Sshd } from '../../support/ssh-dyno/sshd.js';
-import { clientKey, dynoAt, heldTo, running } from './ground.js';
+import { clientKey, dynoAt, GRACE_MS, heldTo, running } from './ground.js';
 
 let sshd: Sshd;
 let dynos = 0;
@@ -15,13 +15,14 @@ let dynos = 0;
 function openHarness(): TransportHarness {
   const scripts = new Map<string, string>();
   let isStalled = false;
+  let graceMs = GRACE_MS;
   const running_ = running('exit 99');
   const left = () => [...scripts.keys()].flatMap((id) => processesWith(`GITMOUTH_SESSION_ID=${id}`));
   return {
     transport: {
       kind: 'ssh',
       capabilities: running_.capabilities,
-      open: (dyno, signal) => running(scripts.get(dyno.id) ?? 'exit 99').open(dyno, signal),
+      open: (dyno, signal) => running(scripts.get(dyno.id) ?? 'exit 99', { graceMs }).open(dyno, signal),
     },
     async dynoRunning(script) {
       const id = `dyno-${process.pid}-${dynos++}`;
@@ -39,6 +40,7 @@ function openHarness(): TransportHarness {
       if (command === undefined) throw new Error('nothing to lose');
       for (const pid of [command.parent, command.pid]) process.kill(pid, 'SIGKILL');
     },
+    setGrace: (ms) => (graceMs = ms),
     async stall() {
       isStalled = true;
       sshd.standStill();
