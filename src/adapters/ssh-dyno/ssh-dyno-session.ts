@@ -41,6 +41,15 @@ export class SshDynoSession implements DynoSession {
     this.#channel.signal(name);
   }
 
+  /** Not in the protocol: its window alone holds the dyno back. */
+  pause(): void {
+    return;
+  }
+
+  resume(): void {
+    return;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
