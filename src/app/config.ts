@@ -10,6 +10,7 @@ import type { TimeLimits } from '../domain/time-limits.js';
 import { printable } from '../domain/words/printable.js';
 import { ADMISSION_SETTINGS, readAdmission } from './admission-settings.js';
 import { PENALTY_SETTINGS, readPenalties } from './penalty-settings.js';
+import { PHASE_SETTINGS, readPhases } from './phase-settings.js';
 import { readPlatform, type PlatformConfig } from './platform-config.js';
 import { PLATFORM_SETTINGS, SECRET_SETTINGS } from './platform-settings.js';
 import { LOCK_SETTINGS, readLocks, type LockConfig } from './lock-settings.js';
@@ -168,6 +169,7 @@ const SETTINGS = {
   ...PLATFORM_SETTINGS,
   ...ADMISSION_SETTINGS,
   ...PENALTY_SETTINGS,
+  ...PHASE_SETTINGS,
 } as const satisfies Record<string, readonly [z.ZodType<unknown, string>, string, string]>;
 
 type Name = keyof typeof SETTINGS;
@@ -249,6 +251,7 @@ export function readConfig(
       terminateGraceMs: must('GITMOUTH_TERMINATE_GRACE_SECONDS'),
       drainMs: must('GITMOUTH_DRAIN_SECONDS'),
       lookupCacheMs: must('GITMOUTH_LOOKUP_CACHE_SECONDS'),
+      ...readPhases(must, problem),
     },
     adapters: read('GITMOUTH_ADAPTERS') ?? [],
     admission: readAdmission({ must, isSet, problem }, cores),

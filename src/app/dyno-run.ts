@@ -1,7 +1,8 @@
 import type { Dyno, DynoLink } from '../domain/dyno.js';
-import { Fault } from '../domain/fault.js';
+import { Fault, phaseTimeout } from '../domain/fault.js';
 import type { Grant } from '../domain/grant.js';
-import { isRefusal } from '../domain/refusal.js';
+import { isRefusal, type Refusal } from '../domain/refusal.js';
+import type { TimeLimits } from '../domain/time-limits.js';
 import { outcomeOfError, type Outcome } from '../domain/verdict.js';
 import { createdWords, FIRST_START_NOTICE_MS, START_NOTICE_EVERY_MS, startingWords } from '../domain/words/progress.js';
 import type { Clock } from '../ports/clock.js';
@@ -13,6 +14,7 @@ import { bridge } from './bridge.js';
 import { onAbort } from './on-abort.js';
 import { lossOf, outcomeOf, refused, type Run } from './run.js';
 import { faultFacts, type SessionRecord } from './session-record.js';
+import { awaitFirstByte, watchFlow } from './session-limits.js';
 import { tellWhileWaiting } from './waiting-notices.js';
 
 export interface DynoRunParts {
@@ -23,6 +25,7 @@ export interface DynoRunParts {
   readonly clock: Clock;
   /** How long a dyno may clean up whose writer's lease has run out. */
   readonly lostGraceMs: number;
+  readonly limits: TimeLimits;
 }
 
 /** The dyno's part of a request: has one made, connects to it, joins it to the client, and gives it back. */
@@ -34,9 +37,9 @@ export class DynoRun {
   }
 
   async serve(run: Run, grant: Grant, lease: Lease | undefined): Promise<Outcome> {
-    const { session, channel, record, control } = run;
+    const { channel, record, control } = run;
     const dyno = await record.timed('provision', () =>
-      this.#tellingOfTheStart(run, () => this.#parts.provisioner.provision(grant, lease, session, control.signal)),
+      this.#tellingOfTheStart(run, () => this.#provision(run, grant, lease)),
     );
     if (isRefusal(dyno)) return refused(dyno);
     if (grant.creates) channel.stderr.write(createdWords(grant.app));
@@ -49,14 +52,31 @@ export class DynoRun {
     return this.#release(dyno, outcome, record);
   }
 
+  #provision(run: Run, grant: Grant, lease: Lease | undefined): Promise<Dyno | Refusal> {
+    const { limits, provisioner } = this.#parts;
+    const { session, record, control, patience } = run;
+    const late = phaseTimeout('provision', limits.provisionMs);
+    return patience.ask(
+      'provision',
+      limits.provisionMs,
+      (signal) => provisioner.provision(grant, lease, session, signal),
+      async (dyno) => {
+        if (!isRefusal(dyno)) await provisioner.release(dyno, outcomeOf(late, control.signal), record.usage);
+      },
+    );
+  }
+
   async #runIn(dyno: Dyno, run: Run, lease: Lease | undefined): Promise<Outcome> {
     const { channel, record, control } = run;
     const opened = await this.#open(dyno, run);
     run.opened = opened;
+    const { clock, limits } = this.#parts;
+    const stops = [awaitFirstByte(run, opened, limits.firstByteMs, clock), watchFlow(run, opened, limits, clock)];
     try {
       const exit = await record.timed('run', () => bridge(channel, opened, record.traffic, control.signal));
       return { kind: 'ran', exit };
     } finally {
+      for (const stop of stops) stop();
       await this.#close(opened, lease);
     }
   }
@@ -76,8 +96,10 @@ export class DynoRun {
 
   #open(dyno: Dyno, run: Run): Promise<DynoSession> {
     const transport = this.#transportFor(dyno.link);
+    const open = (signal: AbortSignal) => transport.open(dyno, signal);
+    const close = (late: DynoSession) => late.close();
     return run.record.timed('connect', () =>
-      this.#tellingOfTheStart(run, () => transport.open(dyno, run.control.signal)),
+      this.#tellingOfTheStart(run, () => run.patience.ask('connect', this.#parts.limits.connectMs, open, close)),
     );
   }
 

@@ -1,3 +1,4 @@
+import { isFault } from '../domain/fault.js';
 import type { Refusal } from '../domain/refusal.js';
 import { Departure, isDeparture } from '../domain/session-end.js';
 import type { Session } from '../domain/session.js';
@@ -6,16 +7,23 @@ import type { ClientChannel } from '../ports/client-channel.js';
 import type { LiveConnection } from '../ports/session-registry.js';
 import type { Lease } from '../ports/repository-locks.js';
 import type { DynoSession } from '../ports/transport.js';
+import type { Patience } from './patience.js';
 import type { SessionRecord } from './session-record.js';
 
-/** A request on its way, with all that its steps share. */
-export interface Run {
-  readonly session: Session;
+/** What a client asks, while it is answered. */
+export interface Visit {
   readonly channel: ClientChannel;
   readonly live: LiveConnection;
   readonly record: SessionRecord;
-  /** Aborts, with a Departure, when the client leaves or the session must end. */
+  /** Aborts, with a Departure or a Fault, when the client leaves or the session must end. */
   readonly control: AbortController;
+  /** For those who are asked on its way. */
+  readonly patience: Patience;
+}
+
+/** A request on its way, with all that its steps share. */
+export interface Run extends Visit {
+  readonly session: Session;
   /** The dyno's end, once there is one. */
   opened?: DynoSession;
 }
@@ -33,5 +41,6 @@ export function lossOf(lease: Lease): Departure {
 /** Whatever is thrown while the session was being ended is the ending, not a failure of its own. */
 export function outcomeOf(error: unknown, signal: AbortSignal): Outcome {
   const reason: unknown = signal.reason;
-  return signal.aborted && isDeparture(reason) ? { kind: 'ended', reason: reason.reason } : outcomeOfError(error);
+  if (isDeparture(reason)) return { kind: 'ended', reason: reason.reason };
+  return outcomeOfError(isFault(reason) ? reason : error);
 }

@@ -8,7 +8,6 @@ import type { PublicKey } from '../domain/public-key.js';
 import { isRefusal, type Refusal } from '../domain/refusal.js';
 import { Departure } from '../domain/session-end.js';
 import type { Caller, Connection, Session } from '../domain/session.js';
-import type { TimeLimits } from '../domain/time-limits.js';
 import type { User } from '../domain/user.js';
 import { verdictOf, type Outcome } from '../domain/verdict.js';
 import { platformWords } from '../domain/words/lines.js';
@@ -24,8 +23,10 @@ import type { DynoSlots } from './dyno-slots.js';
 import type { DynoAnswer } from './dyno-wait.js';
 import type { KeyLookups } from './key-lookups.js';
 import { onAbort } from './on-abort.js';
+import { Patience } from './patience.js';
 import type { PenaltyBook } from './penalty-book.js';
-import { lossOf, outcomeOf, refused, type Run } from './run.js';
+import { lossOf, outcomeOf, refused, type Run, type Visit } from './run.js';
+import { endAfter } from './session-limits.js';
 import { faultFacts, SessionRecord } from './session-record.js';
 import { tellWhileWaiting } from './waiting-notices.js';
 
@@ -37,7 +38,6 @@ export interface ServeGitParts extends DynoRunParts {
   readonly dynoSlots: DynoSlots;
   readonly registry: SessionRegistry;
   readonly newSessionId: () => string;
-  readonly limits: TimeLimits;
   /** Where the platform's grant says nothing else. */
   readonly lockMode: LockMode;
   readonly appNames: AppNames;
@@ -97,17 +97,20 @@ export class ServeGit implements GitGateway {
   }
 
   async #serve(live: LiveConnection, ask: Ask, channel: ClientChannel): Promise<void> {
-    const { clock, newSessionId, observer } = this.#parts;
+    const { clock, limits, newSessionId, observer } = this.#parts;
     const { caller } = live;
     const record = new SessionRecord(newSessionId(), caller, clock);
     const control = new AbortController();
     const unlink = follow(control, channel.gone, live.ended, this.#drained.signal);
+    const stopClock = endAfter(limits.sessionMs, clock, control);
     let outcome: Outcome;
     try {
-      outcome = await this.#answer(live, ask, channel, record, control);
+      const patience = new Patience(clock, observer, record.ids, control.signal);
+      outcome = await this.#answer(ask, { channel, live, record, control, patience });
     } catch (error) {
       outcome = outcomeOf(error, control.signal);
     } finally {
+      stopClock();
       unlink();
     }
     const verdict = verdictOf(outcome, caller, record.id);
@@ -115,58 +118,60 @@ export class ServeGit implements GitGateway {
     observer.record(record.ended(outcome, verdict));
   }
 
-  async #answer(
-    live: LiveConnection,
-    ask: Ask,
-    channel: ClientChannel,
-    record: SessionRecord,
-    control: AbortController,
-  ): Promise<Outcome> {
+  async #answer(ask: Ask, visit: Visit): Promise<Outcome> {
+    const { live, record, control } = visit;
     control.signal.throwIfAborted();
     const tooLate = refused({ kind: 'draining' });
-    if (ask.kind === 'shell') return this.#isDraining ? tooLate : this.#answerShell(live.caller, control.signal);
+    if (ask.kind === 'shell') return this.#isDraining ? tooLate : this.#answerShell(visit);
     const command = parseGitCommand(ask.command, this.#parts.appNames);
     if (isRefusal(command)) return refused(command);
     const request: GitRequest = { ...command, protocol: parseGitProtocol(ask.gitProtocol ?? '') ?? 0 };
     record.request = request;
     if (this.#isDraining) return tooLate;
     const session: Session = { id: record.id, caller: live.caller, request };
-    return this.#serveRequest({ session, channel, live, record, control });
+    return this.#serveRequest({ session, ...visit });
   }
 
-  async #answerShell(caller: Caller, signal: AbortSignal): Promise<Outcome> {
-    const refusal = await this.#parts.penaltyBook.refusalOf(caller);
-    return refusal === undefined ? this.#greet(caller, signal) : refused(refusal);
+  async #answerShell(visit: Visit): Promise<Outcome> {
+    const refusal = await this.#parts.penaltyBook.refusalOf(visit.live.caller);
+    return refusal === undefined ? this.#greet(visit) : refused(refusal);
   }
 
   /** Nothing is opened for a greeting, so it asks itself whether the key is still good. */
-  async #greet({ key, connection }: Caller, signal: AbortSignal): Promise<Outcome> {
-    const answer = await this.#parts.lookups.identifyAnew(key, connection, signal);
+  async #greet({ live, control, patience }: Visit): Promise<Outcome> {
+    const { key, connection } = live.caller;
+    const { limits, lookups } = this.#parts;
+    const answer = await patience.ask('identify', limits.authorizeMs, (signal) =>
+      lookups.identifyAnew(key, connection, signal),
+    );
     if (isRefusal(answer)) return refused({ kind: 'key-removed' });
-    return { kind: 'greeted', apps: await this.#appsOf({ key, connection, user: answer }, signal) };
+    return { kind: 'greeted', apps: await this.#appsOf({ key, connection, user: answer }, patience, control.signal) };
   }
 
   /** A greeting is worth giving without them. */
-  async #appsOf(caller: Caller, signal: AbortSignal): Promise<readonly AppAccess[] | undefined> {
+  async #appsOf(caller: Caller, patience: Patience, signal: AbortSignal): Promise<readonly AppAccess[] | undefined> {
+    const { accessControl, limits, observer } = this.#parts;
     try {
-      const apps = await this.#parts.accessControl.list(caller, signal);
+      const apps = await patience.ask('authorize', limits.authorizeMs, (asked) => accessControl.list(caller, asked));
       return apps === undefined ? undefined : listWithinBinding(caller.user, apps);
     } catch (error) {
       signal.throwIfAborted();
-      this.#parts.observer.record({ type: 'fault', fault: faultFacts(error), connection: caller.connection.id });
+      observer.record({ type: 'fault', fault: faultFacts(error), connection: caller.connection.id });
       return undefined;
     }
   }
 
   async #serveRequest(run: Run): Promise<Outcome> {
-    const { session, record, control } = run;
-    const grant = await record.timed('authorize', () => this.#authorize(session, control.signal));
+    const { session, record, patience } = run;
+    const grant = await record.timed('authorize', () =>
+      patience.ask('authorize', this.#parts.limits.authorizeMs, (signal) => this.#authorize(session, signal)),
+    );
     if (isRefusal(grant)) {
       this.#parts.penaltyBook.refused(session.caller, grant);
       return refused(grant);
     }
     const listed = this.#list(run, grant);
-    const stopClock = this.#endAfter(grant.limits?.sessionMs, control);
+    const stopClock = endAfter(grant.limits?.sessionMs, this.#parts.clock, run.control);
     try {
       return await this.#serveGranted(run, grant);
     } finally {
@@ -183,22 +188,6 @@ export class ServeGit implements GitGateway {
     if (refusal !== undefined) return refusal;
     signal.throwIfAborted();
     return withinBinding(caller.user, request, await accessControl.authorize(session, signal));
-  }
-
-  /** Returns how to stop the clock. */
-  #endAfter(limitMs: number | undefined, control: AbortController): () => void {
-    const stop = new AbortController();
-    if (limitMs !== undefined) {
-      this.#parts.clock.sleep(limitMs, stop.signal).then(
-        () => {
-          control.abort(new Departure('time-limit'));
-        },
-        () => undefined,
-      );
-    }
-    return () => {
-      stop.abort();
-    };
   }
 
   /** From here on it is running: told of a drain, and shown to whoever lists sessions. */
@@ -236,13 +225,18 @@ export class ServeGit implements GitGateway {
 
   async #lock(run: Run, grant: Grant): ReturnType<RepositoryLocks['acquire']> {
     const { locks, clock, limits } = this.#parts;
-    const { session, channel, control } = run;
+    const { session, channel, patience } = run;
     const holder: LockHolder = { user: session.caller.user.name, session: session.id, since: clock.now() };
     const mode = grant.lockMode ?? this.#parts.lockMode;
     const words = (other: LockHolder, waitedMs: number) => waitingWords(grant.app, other, mode, waitedMs);
     const waitMs = Math.min(limits.lockWaitMs, grant.limits?.lockWaitMs ?? Infinity);
+    const acquire = (onWaiting: (holder: LockHolder) => void) => (signal: AbortSignal) =>
+      locks.acquire(grant.app, holder, mode, waitMs, onWaiting, signal);
+    const giveBack = async (late: Awaited<ReturnType<RepositoryLocks['acquire']>>) => {
+      if (!isRefusal(late)) await late.release();
+    };
     return tellWhileWaiting(channel.stderr, clock, words, (onWaiting) =>
-      locks.acquire(grant.app, holder, mode, waitMs, onWaiting, control.signal),
+      patience.ask('lock', undefined, acquire(onWaiting), giveBack),
     );
   }
 

@@ -166,7 +166,7 @@ export function transportStreams(lacks: readonly TransportLack[]): readonly Tran
     {
       name: 'the transport declares what it can do, and that is what the cases below rely on',
       async run({ transport }) {
-        for (const ability of ['signals', 'exitStatus', 'stderr'] as const) {
+        for (const ability of ['signals', 'exitStatus', 'stderr', 'pause'] as const) {
           assert.equal(transport.capabilities[ability], !lacks.includes(ability), ability);
         }
       },

@@ -4,6 +4,7 @@ import { casesOf, type ContractCase, type Harness, type Promised } from './contr
 import type { Script } from './dyno-scripts.js';
 import { transportEndings } from './transport-endings.js';
 import { transportOpening } from './transport-opening.js';
+import { transportPausing } from './transport-pausing.js';
 import { transportStreams } from './transport-streams.js';
 
 /** A transport, and dynos for it. Its grace between TERM and KILL is to be short: the cases wait for it. */
@@ -23,11 +24,12 @@ export interface TransportHarness extends Harness {
   readonly stall?: () => Promise<void>;
 }
 
-/** The first three are capabilities that the transport itself declares to lack. */
+/** The first four are capabilities that the transport itself declares to lack. */
 export type TransportLack =
   | 'signals'
   | 'exitStatus'
   | 'stderr'
+  | 'pause'
   | 'brokenDyno'
   | 'lose'
   | 'stall'
@@ -45,5 +47,10 @@ export function transportContract(
   open: () => Promise<TransportHarness>,
   lacks: readonly TransportLack[] = [],
 ): readonly ContractCase[] {
-  return casesOf(open, lacks, [...transportStreams(lacks), ...transportEndings, ...transportOpening(lacks)]);
+  return casesOf(open, lacks, [
+    ...transportStreams(lacks),
+    ...transportPausing(lacks),
+    ...transportEndings,
+    ...transportOpening(lacks),
+  ]);
 }

@@ -1,5 +1,5 @@
 /** Where in the life of a session something of ours failed. */
-export type Stage = 'identify' | 'authorize' | 'lock' | 'provision' | 'connect' | 'run' | 'release';
+export type Stage = 'identify' | 'authorize' | 'lock' | 'provision' | 'connect' | 'start' | 'run' | 'release';
 
 /** Stable codes; documented in docs/errors.md. Branch on these, never on a message. */
 export type FaultCode =
@@ -28,13 +28,21 @@ export class Fault extends Error {
   readonly [BRAND] = true;
   readonly code: FaultCode;
   readonly stage: Stage;
+  /** Of a time limit that was passed: how long it was, in milliseconds. Users are told of it. */
+  readonly limitMs?: number;
 
-  constructor(code: FaultCode, stage: Stage, message: string, options?: { cause?: unknown }) {
+  constructor(code: FaultCode, stage: Stage, message: string, options?: { cause?: unknown; limitMs?: number }) {
     super(message, options);
     this.name = 'Fault';
     this.code = code;
     this.stage = stage;
+    if (options?.limitMs !== undefined) this.limitMs = options.limitMs;
   }
+}
+
+/** A phase of a session took longer than it may. */
+export function phaseTimeout(stage: Stage, limitMs: number): Fault {
+  return new Fault('GM_TIMEOUT', stage, `not done within ${limitMs} ms`, { limitMs });
 }
 
 /** By brand and not by `instanceof`, which fails across duplicate installs and realms. */

@@ -19,6 +19,11 @@ export function isWrite(service: GitService): boolean {
   return service === 'git-receive-pack';
 }
 
+/** Whether git on this side says the first word, so that its silence is no politeness (gitprotocol-pack(5)). */
+export function speaksFirst(service: GitService): boolean {
+  return service !== 'git-upload-archive';
+}
+
 /** Longest command line that is looked at, in UTF-16 units. */
 export const MAX_COMMAND_LENGTH = 256;
 

@@ -47,7 +47,7 @@ export function verdictOf(outcome: Outcome, caller: Caller, sessionId: string): 
     case 'refused':
       return { words: marked(...refusalLines(outcome.refusal), who), exit: { code: EXIT_REFUSED } };
     case 'faulted':
-      return { words: marked(...faultLines(outcome.fault.stage), who), exit: { code: EXIT_FAULT } };
+      return { words: marked(...faultLines(outcome.fault), who), exit: { code: EXIT_FAULT } };
     case 'ended':
       return { words: endedWords(outcome.reason, who), exit: { signal: 'TERM' } };
     case 'crashed':

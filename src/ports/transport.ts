@@ -25,6 +25,8 @@ export interface TransportCapabilities {
   readonly exitStatus: boolean;
   /** Standard error comes apart from standard output. */
   readonly stderr: boolean;
+  /** `pause` makes the dyno stand still. Without it backpressure alone holds a dyno back, once its pipes are full. */
+  readonly pause: boolean;
 }
 
 /** A command running in a dyno. */
@@ -41,6 +43,13 @@ export interface DynoSession {
   readonly exit: Promise<DynoExit>;
   /** Sends a signal to the command itself. Does nothing once it has ended. */
   signal(name: SignalName): void;
+  /**
+   * Has everything in the dyno stand still, taking no processor time; its streams stay as they are. What is asked for
+   * takes effect soon after. Idempotent; a signal and `close` wake the dyno by themselves. Never throws.
+   */
+  pause(): void;
+  /** Has it go on where it stood. Idempotent; never throws. */
+  resume(): void;
   /**
    * Ends it: asks the command to stop (TERM), waits a grace, then kills everything in the dyno. Idempotent; resolves
    * when nothing of it is left, never rejects. After an end by itself it only sweeps up what the command left behind.

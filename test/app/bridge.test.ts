@@ -232,6 +232,8 @@ function manual(streams: { stdin?: Writable } = {}) {
   const session: DynoSession = {
     ...{ stdin, stdout, stderr, exit },
     signal: (name) => signals.push(name),
+    pause: () => undefined,
+    resume: () => undefined,
     close: async () => {
       for (const stream of [stdin, stdout, stderr]) stream.destroy();
     },

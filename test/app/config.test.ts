@@ -49,6 +49,14 @@ describe('with nothing set', () => {
 });
 
 describe('a setting', () => {
+  test('of a pause that would come after the end is wrong', () => {
+    const environment = { GITMOUTH_STALL_PAUSE_SECONDS: '20', GITMOUTH_STALL_SECONDS: '10' };
+    expect(() => readConfig({}, environment)).toThrow(
+      "GITMOUTH_STALL_PAUSE_SECONDS must be at most GITMOUTH_STALL_SECONDS, which is 10; it is '20'",
+    );
+    expect(readConfig({}, { ...environment, GITMOUTH_STALL_SECONDS: '0' }).limits.stallEndMs).toBe(0);
+  });
+
   test('in seconds or MiB comes in milliseconds or bytes', () => {
     const config = readConfig(
       {},
@@ -62,9 +70,30 @@ describe('a setting', () => {
         GITMOUTH_DYNO_CPU_SECONDS: '10',
         GITMOUTH_DYNO_PROCESSES: '16',
         GITMOUTH_MAX_PACK_MIB: '1',
+        GITMOUTH_MAX_AUTHORIZE_SECONDS: '1',
+        GITMOUTH_MAX_PROVISION_SECONDS: '2',
+        GITMOUTH_MAX_CONNECT_SECONDS: '3',
+        GITMOUTH_MAX_FIRST_BYTE_SECONDS: '4',
+        GITMOUTH_MAX_SESSION_SECONDS: '0',
+        GITMOUTH_STALL_PAUSE_SECONDS: '5',
+        GITMOUTH_STALL_SECONDS: '6',
+        GITMOUTH_SILENCE_NOTICE_SECONDS: '7',
       },
     );
-    expect(config.limits).toEqual({ drainMs: 7_000, lockWaitMs: 0, terminateGraceMs: 2_000, lookupCacheMs: 0 });
+    expect(config.limits).toEqual({
+      drainMs: 7_000,
+      lockWaitMs: 0,
+      terminateGraceMs: 2_000,
+      lookupCacheMs: 0,
+      authorizeMs: 1_000,
+      provisionMs: 2_000,
+      connectMs: 3_000,
+      firstByteMs: 4_000,
+      sessionMs: 0,
+      stallPauseMs: 5_000,
+      stallEndMs: 6_000,
+      silenceNoticeMs: 7_000,
+    });
     expect(config.dynoLimits).toEqual({
       memoryBytes: 67_108_864,
       fileBytes: 16_777_216,

@@ -38,7 +38,7 @@ import type { Lease, RepositoryLocks } from '../../src/ports/repository-locks.js
 import type { LiveConnection } from '../../src/ports/session-registry.js';
 import type { Place } from '../../src/ports/throttle.js';
 import type { DynoSession, Transport } from '../../src/ports/transport.js';
-import { within } from '../../src/contracts/contract.js';
+import { never, within } from '../../src/contracts/contract.js';
 import { sampleCaller, sampleKey } from '../../src/contracts/samples.js';
 
 /** Something a test has happen inside a call, before it is answered. */
@@ -97,6 +97,8 @@ export class MemoryHouse {
   command: MemoryCommand = async () => 0;
   /** Put before the answer of a call; throwing is the call's failure. */
   readonly before: Partial<Record<Call, Interlude>> = {};
+  /** Calls that do not listen to the signal they get. */
+  readonly deaf = new Set<Call>();
   /** Put over the grant that access control gives. */
   grantMore: Partial<Grant> = {};
   /** A link of another kind than the memory transport serves. */
@@ -194,12 +196,16 @@ export class MemoryHouse {
     expect(this.observer.ofType('session-ended')).toHaveLength(finished);
   }
 
+  #heard(call: Call, signal: AbortSignal): AbortSignal {
+    return this.deaf.has(call) ? never() : signal;
+  }
+
   #accessControl(): AccessControl {
     return {
       authorize: async (session, signal) => {
         this.journal.push('authorize');
         await this.before.authorize?.();
-        const answer = await this.access.authorize(session, signal);
+        const answer = await this.access.authorize(session, this.#heard('authorize', signal));
         return isRefusal(answer) ? answer : { ...answer, ...this.grantMore };
       },
       list: (...asked) => this.access.list(...asked),
@@ -208,10 +214,12 @@ export class MemoryHouse {
 
   #repositoryLocks(): RepositoryLocks {
     return {
-      acquire: async (...asked) => {
+      acquire: async (...given) => {
         this.journal.push('acquire');
         await this.before.acquire?.();
-        const lease = await this.locks.acquire(...asked);
+        const [app, holder, mode, waitMs, onWaiting, signal] = given;
+        const heard = this.#heard('acquire', signal);
+        const lease = await this.locks.acquire(app, holder, mode, waitMs, onWaiting, heard);
         return isRefusal(lease) ? lease : this.#noted(lease);
       },
       held: (signal) => this.locks.held(signal),
@@ -234,12 +242,12 @@ export class MemoryHouse {
 
   #dynoProvisioner(): Provisioner {
     return {
-      provision: async (...asked) => {
+      provision: async (grant, lease, session, signal) => {
         this.journal.push('provision');
         await this.before.provision?.();
-        const dyno = await this.provisioner.provision(...asked);
+        const dyno = await this.provisioner.provision(grant, lease, session, this.#heard('provision', signal));
         if (isRefusal(dyno) || this.linkKind === 'memory') return dyno;
-        const plan = { service: asked[0].access === 'write' ? 'git-receive-pack' : 'git-upload-pack', access: 'read' };
+        const plan = { service: grant.access === 'write' ? 'git-receive-pack' : 'git-upload-pack', access: 'read' };
         return { ...dyno, link: { kind: 'process', repository: '/', plan } } as Dyno;
       },
       release: async (dyno, outcome, usage) => {
@@ -258,7 +266,7 @@ export class MemoryHouse {
       open: async (dyno, signal) => {
         this.journal.push('open');
         await this.before.open?.();
-        return this.#opened(await this.transport.open(dyno, signal));
+        return this.#opened(await this.transport.open(dyno, this.#heard('open', signal)));
       },
     };
   }
@@ -274,6 +282,12 @@ export class MemoryHouse {
       ...{ stdin, stdout, stderr, exit },
       signal: (name) => {
         session.signal(name);
+      },
+      pause: () => {
+        session.pause();
+      },
+      resume: () => {
+        session.resume();
       },
       close: async (graceMs) => {
         await session.close(graceMs);

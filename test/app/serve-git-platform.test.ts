@@ -4,11 +4,12 @@ import { until } from '../../src/contracts/contract.js';
 import { sampleCaller } from '../../src/contracts/samples.js';
 import { Fault } from '../../src/domain/fault.js';
 import type { KeyBinding } from '../../src/domain/key-binding.js';
+import { sleepUntilSignalled } from '../support/memory-commands.js';
 import { MemoryHouse } from './memory-house.js';
 
 /** A command that runs until a signal ends it. */
 function hang(house: MemoryHouse): void {
-  house.command = () => new Promise(() => undefined);
+  house.command = sleepUntilSignalled;
 }
 
 describe('a grant with a limit of time', () => {

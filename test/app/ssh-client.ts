@@ -43,6 +43,20 @@ export class SshClient {
     return this.#answer((done) => this.#client.exec(command, done), started);
   }
 
+  /** As `run`, for who speaks with it meanwhile. */
+  start(command: string): Promise<{ heard: Heard; answer: Promise<Answer>; signal(name: string): void }> {
+    return new Promise((resolve, reject) => {
+      this.#client.exec(command, (error, channel) => {
+        if (error !== undefined) {
+          reject(error);
+          return;
+        }
+        const { heard, closed } = listenTo(channel);
+        resolve({ heard, answer: within(closed, 'the answer'), signal: (name) => channel.signal(name) });
+      });
+    });
+  }
+
   end(): Promise<void> {
     this.#client.end();
     return within(this.closed, 'the connection to close');
@@ -58,18 +72,22 @@ export class SshClient {
           reject(error);
           return;
         }
-        const heard = { stdout: '', stderr: '', exit: 'none' as number | string };
-        channel.on('data', (chunk: Buffer) => {
-          heard.stdout += chunk.toString();
-          started();
-        });
-        channel.stderr.on('data', (chunk: Buffer) => (heard.stderr += chunk.toString()));
-        channel.on('exit', (code: number | null, signal?: string) => (heard.exit = code ?? signal ?? 'none'));
-        channel.on('close', () => resolve(heard));
+        channel.on('data', started);
+        resolve(listenTo(channel).closed);
       });
     });
     return within(answer, 'the answer');
   }
+}
+
+type Heard = { -readonly [Part in keyof Answer]: Answer[Part] };
+
+function listenTo(channel: ssh2.ClientChannel): { heard: Heard; closed: Promise<Answer> } {
+  const heard: Heard = { stdout: '', stderr: '', exit: 'none' };
+  channel.on('data', (chunk: Buffer) => (heard.stdout += chunk.toString()));
+  channel.stderr.on('data', (chunk: Buffer) => (heard.stderr += chunk.toString()));
+  channel.on('exit', (code: number | null, signal?: string) => (heard.exit = code ?? signal ?? 'none'));
+  return { heard, closed: new Promise((resolve) => channel.on('close', () => resolve(heard))) };
 }
 
 /** ssh2 1.17 drops leading zero bytes of an Ed25519 public key (keygen.js): one in 256 that it makes can't be read. */

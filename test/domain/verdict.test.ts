@@ -100,6 +100,7 @@ const FAULT_WORDS: Record<Stage, string> = {
   lock: 'The lock of this app could not be taken or kept.',
   provision: 'The place where git runs could not be started.',
   connect: 'The place where git runs could not be started.',
+  start: 'The place where git runs was ready, but git said nothing.',
   run: 'The place where git runs was lost before git ended. The command may or may not have been carried out.',
   release: 'The command ended, but could not be concluded here.',
 };

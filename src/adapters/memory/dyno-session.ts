@@ -38,6 +38,7 @@ export class MemoryDynoSession implements DynoSession {
   });
   #handler: ((name: SignalName) => void) | undefined;
   #closed: Promise<void> | undefined;
+  #isPaused = false;
 
   constructor(
     command: MemoryCommand,
@@ -54,8 +55,25 @@ export class MemoryDynoSession implements DynoSession {
     return this.#ended.signal.aborted;
   }
 
+  /** A function can't be stopped: until it is resumed, nothing that it writes comes out and nothing gets in. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  pause(): void {
+    if (this.isOver || this.#closed !== undefined) return;
+    this.#isPaused = true;
+    for (const one of [this.#in, this.#out, this.#err]) one.hold();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    for (const one of [this.#in, this.#out, this.#err]) one.letGo();
+  }
+
   signal(name: SignalName): void {
     if (this.isOver) return;
+    this.resume();
     if (this.#handler !== undefined && name !== 'KILL') this.#handler(name);
     else this.#die(name);
   }
@@ -87,6 +105,7 @@ export class MemoryDynoSession implements DynoSession {
       if (!this.isOver) this.#err.writable.write(String(error));
       this.#tell({ kind: 'code', code: 1 });
     }
+    this.resume();
     // What was written and not taken yet can still be read.
     this.#out.writable.end();
     this.#err.writable.end();
@@ -99,6 +118,7 @@ export class MemoryDynoSession implements DynoSession {
   }
 
   #cut(): void {
+    this.resume();
     this.#out.writable.destroy();
     this.#err.writable.destroy();
     this.#over();

@@ -8,7 +8,7 @@ import { Trouble } from './trouble.js';
 /** Runs functions as if they were commands in a dyno. */
 export class MemoryTransport implements Transport {
   readonly kind = 'memory';
-  readonly capabilities = { signals: true, exitStatus: true, stderr: true };
+  readonly capabilities = { signals: true, exitStatus: true, stderr: true, pause: true };
   readonly trouble = new Trouble();
   readonly #sessions = new Map<string, MemoryDynoSession>();
 
@@ -30,6 +30,11 @@ export class MemoryTransport implements Transport {
   /** The dynos whose command still runs. */
   running(): readonly string[] {
     return [...this.#sessions].filter(([, session]) => !session.isOver).map(([id]) => id);
+  }
+
+  /** The dynos that were made to stand still. */
+  paused(): readonly string[] {
+    return [...this.#sessions].filter(([, session]) => session.isPaused).map(([id]) => id);
   }
 
   /** Loses the way into an open dyno. */

@@ -46,6 +46,15 @@ export class RendezvousSession implements DynoSession {
     return;
   }
 
+  /** Nor one to stop it: TCP's window alone holds the dyno back. */
+  pause(): void {
+    return;
+  }
+
+  resume(): void {
+    return;
+  }
+
   /** Leaves the dyno. What runs in it is not ended by that: the original dyno host has no way to do it. */
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {

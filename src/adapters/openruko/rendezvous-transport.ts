@@ -27,7 +27,12 @@ const WHOSE = 'the dyno host';
 export class RendezvousTransport implements Transport {
   readonly kind = 'rendezvous';
   /** Nothing that tells of an end or brings one about; both outputs come as one. Nor does an end of input get through. */
-  readonly capabilities: TransportCapabilities = { signals: false, exitStatus: false, stderr: false };
+  readonly capabilities: TransportCapabilities = {
+    signals: false,
+    exitStatus: false,
+    stderr: false,
+    pause: false,
+  };
   readonly #settings: RendezvousSettings;
 
   constructor(settings: RendezvousSettings) {

@@ -9,11 +9,13 @@ import {
   isRunning,
   pidInNamespace,
   pidNamespaceOf,
+  processesIn,
   readProcess,
   signalProcess,
   type ProcessEntry,
 } from './process-table.js';
 import type { SandboxProcess } from './sandbox.js';
+import { Standstill } from './standstill.js';
 import { StatusReport, type NamespaceInit } from './status-report.js';
 import { textOf } from './text-of.js';
 
@@ -33,6 +35,7 @@ export class BubblewrapProcess implements SandboxProcess {
   readonly #child: Child;
   readonly #report: StatusReport;
   readonly #sent = new Set<SignalName>();
+  readonly #standstill = new Standstill(() => this.#members());
   #init: ProcessEntry | undefined;
   #command: ProcessEntry | undefined;
   #hasEnded = false;
@@ -58,9 +61,30 @@ export class BubblewrapProcess implements SandboxProcess {
     signalProcess(this.#command, name);
   }
 
+  pause(): void {
+    if (this.#killing === undefined) this.#standstill.begin();
+  }
+
+  resume(): void {
+    this.#standstill.end();
+  }
+
   kill(): Promise<void> {
+    this.resume();
     this.#killing ??= this.#killAll();
     return this.#killing;
+  }
+
+  /**
+   * Every process of the namespace but its first, which is bubblewrap and runs for nobody's sake. Jobs can't make a
+   * namespace below theirs (`--disable-userns`), in which they would not be found.
+   */
+  #members(): readonly ProcessEntry[] {
+    const init = this.#init;
+    if (init === undefined || !isRunning(init)) return [];
+    const pidNamespace = pidNamespaceOf(init.pid);
+    if (pidNamespace === undefined) return [];
+    return processesIn(pidNamespace).filter(({ pid }) => pid !== init.pid);
   }
 
   async #start(): Promise<void> {
@@ -136,8 +160,8 @@ function entryOf(init: NamespaceInit, bubblewrap: number | undefined): ProcessEn
 }
 
 /**
- * bubblewrap reports death by signal n as 128 + n, but git itself exits with 128 and 129 too, and any program may
- * exit with 137: only what we sent is believed to be a signal.
+ * bubblewrap reports death by signal n as 128 + n, and any program may exit with such a status by itself: of a command
+ * that is not known, only what we sent is believed to be a signal. Git's own are judged by `exitOfGit`.
  */
 function exitOf(code: number, sent: ReadonlySet<SignalName>): DynoExit {
   const signal = [...sent].find((name) => constants.signals[`SIG${name}`] === code - 128);

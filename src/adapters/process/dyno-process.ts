@@ -1,9 +1,10 @@
 import type { Readable, Writable } from 'node:stream';
 import type { DynoExit, SignalName } from '../../domain/dyno.js';
 import type { DynoSession } from '../../ports/transport.js';
+import { exitOfGit } from './git-command.js';
 import type { SandboxProcess } from './sandbox.js';
 
-/** A running command as a session: adds the grace between being asked to stop and being killed. */
+/** Git running in a sandbox, as a session: adds the grace between being asked to stop and being killed. */
 export class DynoProcess implements DynoSession {
   readonly stdin: Writable;
   readonly stdout: Readable;
@@ -19,11 +20,22 @@ export class DynoProcess implements DynoSession {
     this.stdin = process.stdin;
     this.stdout = process.stdout;
     this.stderr = process.stderr;
-    this.exit = process.exit;
+    this.exit = process.exit.then(exitOfGit);
+    this.exit.catch(() => undefined);
   }
 
+  /** A process that is stopped handles no signal before it goes on. */
   signal(name: SignalName): void {
     this.#process.signal(name);
+    this.#process.resume();
+  }
+
+  pause(): void {
+    if (this.#closing === undefined) this.#process.pause();
+  }
+
+  resume(): void {
+    this.#process.resume();
   }
 
   close(graceMs = this.#graceMs): Promise<void> {
@@ -34,7 +46,7 @@ export class DynoProcess implements DynoSession {
 
   async #end(): Promise<void> {
     // Git removes its temporary packs and the quarantine when it gets TERM; a kill leaves them behind.
-    this.#process.signal('TERM');
+    this.signal('TERM');
     await this.#killAfter(this.#graceMs);
   }
 

@@ -1,5 +1,7 @@
+import type { DynoExit } from '../../domain/dyno.js';
 import type { GitService } from '../../domain/git-request.js';
 import { REPOSITORY } from './sandbox.js';
+import { signalNumbered } from './signal-names.js';
 
 export const HOOKS_AT = '/gitmouth/hooks';
 export const OPERATOR_HOOKS_AT = '/gitmouth/operator-hooks';
@@ -16,4 +18,18 @@ export function gitCommand(service: GitService): [string, ...string[]] {
     case 'git-upload-archive':
       return [...git, 'upload-archive', REPOSITORY];
   }
+}
+
+/** The highest status that git ends with of its own accord: that of a usage error (git's usage.c). */
+const GIT_AT_MOST = 129;
+
+/**
+ * How one of these commands ended, where a sandbox may tell death by signal n as the status 128 + n alone. Any program
+ * may end with such a status, but git doesn't, and so it was a signal: whoever sent it, a hook or the kernel too. 129 is
+ * git's own, unless the sandbox itself knows of a HUP.
+ */
+export function exitOfGit(exit: DynoExit): DynoExit {
+  if (exit.kind === 'signal' || exit.code <= GIT_AT_MOST) return exit;
+  const signal = signalNumbered(exit.code - 128);
+  return signal === undefined ? exit : { kind: 'signal', signal };
 }

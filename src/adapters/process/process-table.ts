@@ -33,9 +33,20 @@ export function readProcess(pid: number): ProcessEntry | undefined {
 }
 
 export function listProcesses(): ProcessEntry[] {
+  return processIds().flatMap((pid) => readProcess(pid) ?? []);
+}
+
+/** Those whose PID namespace is this one. */
+export function processesIn(pidNamespace: number): ProcessEntry[] {
+  return processIds()
+    .filter((pid) => pidNamespaceOf(pid) === pidNamespace)
+    .flatMap((pid) => readProcess(pid) ?? []);
+}
+
+function processIds(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => readProcess(Number(name)) ?? []);
+    .map(Number);
 }
 
 /** The children of a process, eldest first. */
@@ -72,7 +83,7 @@ export function isRunning(entry: ProcessEntry): boolean {
 }
 
 /** Never reaches a later process that was given the same number. */
-export function signalProcess(entry: ProcessEntry, name: SignalName): void {
+export function signalProcess(entry: ProcessEntry, name: SignalName | 'STOP' | 'CONT'): void {
   if (!isRunning(entry)) return;
   try {
     process.kill(entry.pid, `SIG${name}`);

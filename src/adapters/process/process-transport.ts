@@ -19,7 +19,7 @@ export interface ProcessTransportOptions {
 /** Dynos as processes of this machine. */
 export class ProcessTransport implements Transport {
   readonly kind = 'process';
-  readonly capabilities: TransportCapabilities = { signals: true, exitStatus: true, stderr: true };
+  readonly capabilities: TransportCapabilities = { signals: true, exitStatus: true, stderr: true, pause: true };
   readonly #options: ProcessTransportOptions;
   readonly #mounts: readonly Mount[];
 

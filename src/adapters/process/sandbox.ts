@@ -53,6 +53,10 @@ export interface SandboxProcess {
   readonly exit: Promise<DynoExit>;
   /** Sends a signal to the command itself. Does nothing once it has ended. */
   signal(name: SignalName): void;
+  /** Stops every process of the job (SIGSTOP), again and again until none runs. Idempotent. */
+  pause(): void;
+  /** Has them all go on (SIGCONT). Idempotent. */
+  resume(): void;
   /**
    * Kills everything of the job and closes its streams; after an end by itself, what the command left behind.
    * Resolves when nothing is left. Idempotent; never rejects.

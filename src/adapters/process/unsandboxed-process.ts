@@ -7,6 +7,11 @@ import { Fault } from '../../domain/fault.js';
 import type { Child } from './child.js';
 import { listProcesses, readProcess, signalProcess, type ProcessEntry } from './process-table.js';
 import type { SandboxProcess } from './sandbox.js';
+import { signalNamed } from './signal-names.js';
+import { Standstill } from './standstill.js';
+
+/** So many looks in a row must find nobody: a process that is born while it is looked is not seen. */
+const EMPTY_LOOKS = 3;
 
 /** A job without a sandbox. It leads a session of its own, by which what it started is found again. */
 export class UnsandboxedProcess implements SandboxProcess {
@@ -19,6 +24,7 @@ export class UnsandboxedProcess implements SandboxProcess {
   readonly #home: string;
   readonly #leader: ProcessEntry | undefined;
   readonly #swept: Promise<void>;
+  readonly #standstill = new Standstill(() => this.#members());
   #killing: Promise<void> | undefined;
 
   /** @param home removed with the job. */
@@ -42,7 +48,16 @@ export class UnsandboxedProcess implements SandboxProcess {
     this.#child.process.kill(`SIG${name}`);
   }
 
+  pause(): void {
+    if (this.#killing === undefined) this.#standstill.begin();
+  }
+
+  resume(): void {
+    this.#standstill.end();
+  }
+
   kill(): Promise<void> {
+    this.resume();
     this.#killing ??= this.#killAll();
     return this.#killing;
   }
@@ -66,11 +81,12 @@ export class UnsandboxedProcess implements SandboxProcess {
   /** As in a namespace: what the command left behind goes with it, and so lets go of standard output. */
   async #sweep(): Promise<void> {
     await this.#child.ended;
-    for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 100)) {
+    let waitMs = 1;
+    for (let empty = 0; empty < EMPTY_LOOKS; waitMs = Math.min(waitMs * 2, 100)) {
       const members = this.#members();
-      if (members.length === 0) return;
+      empty = members.length === 0 ? empty + 1 : 0;
       for (const member of members) signalProcess(member, 'KILL');
-      await sleep(waitMs);
+      if (empty < EMPTY_LOOKS) await sleep(waitMs);
     }
   }
 
@@ -103,12 +119,7 @@ export class UnsandboxedProcess implements SandboxProcess {
   }
 }
 
-const SIGNAL_NAMES: readonly SignalName[] = [
-  ...(['ABRT', 'ALRM', 'FPE', 'HUP', 'ILL', 'INT', 'KILL', 'PIPE', 'QUIT'] as const),
-  ...(['SEGV', 'TERM', 'USR1', 'USR2', 'BUS', 'XCPU', 'XFSZ', 'SYS', 'TRAP'] as const),
-];
-
 function deathBy(code: NodeJS.Signals): DynoExit {
-  const signal = SIGNAL_NAMES.find((name) => `SIG${name}` === code);
+  const signal = signalNamed(code);
   return signal === undefined ? { kind: 'code', code: 128 + constants.signals[code] } : { kind: 'signal', signal };
 }

@@ -44,6 +44,15 @@ export class SshDynoSession implements DynoSession {
     this.#channel.signal(name);
   }
 
+  /** Not in the protocol: its window alone holds the dyno back. */
+  pause(): void {
+    return;
+  }
+
+  resume(): void {
+    return;
+  }
+
   close(graceMs = this.#graceMs): Promise<void> {
     this.#closing ??= this.#close();
     if (graceMs < this.#graceMs) void settledWithin(this.#channel.ending.told, graceMs).then(this.#hurry);

@@ -14,8 +14,11 @@ import { targetOf, type SshLink } from './target.js';
 /** Dynos that have an SSH server of their own: one connection each, and one command on it. */
 export class SshDynoTransport implements Transport {
   readonly kind = 'ssh';
-  /** The protocol has all of it. Which SSH servers pass signals on is in docs/dynos-over-ssh.md. */
-  readonly capabilities: TransportCapabilities = { signals: true, exitStatus: true, stderr: true };
+  /**
+   * What the protocol has. Which SSH servers pass signals on is in docs/dynos-over-ssh.md. Pausing is not in it: the
+   * signals STOP and CONT are none of RFC 4254 6.10, and would reach the command alone.
+   */
+  readonly capabilities: TransportCapabilities = { signals: true, exitStatus: true, stderr: true, pause: false };
   readonly #settings: SshDynoSettings;
 
   /** @throws Error when the installed ssh2 is not the one this adapter fits, or the client key is none. */

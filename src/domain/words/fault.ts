@@ -1,4 +1,5 @@
-import type { Stage } from '../fault.js';
+import type { Fault, Stage } from '../fault.js';
+import { duration } from './lines.js';
 
 /** What could not be done, by the stage it failed in. No cause and no host name: those are for the log. */
 function failed(stage: Stage): string {
@@ -12,6 +13,8 @@ function failed(stage: Stage): string {
     case 'provision':
     case 'connect':
       return 'The place where git runs could not be started.';
+    case 'start':
+      return 'The place where git runs was ready, but git said nothing.';
     case 'run':
       return 'The place where git runs was lost before git ended. The command may or may not have been carried out.';
     case 'release':
@@ -19,9 +22,27 @@ function failed(stage: Stage): string {
   }
 }
 
+/** The same for a phase whose time was over. Undefined for those that have no limit of their own. */
+function late(stage: Stage, limitMs: number): string | undefined {
+  const time = duration(limitMs);
+  switch (stage) {
+    case 'authorize':
+      return `Your access could not be checked within ${time}.`;
+    case 'provision':
+      return `The place where git runs could not be made within ${time}.`;
+    case 'connect':
+      return `The place where git runs could not be reached within ${time}.`;
+    case 'start':
+      return `The place where git runs was ready, but git said nothing within ${time}.`;
+    default:
+      return undefined;
+  }
+}
+
 /** The sentences for a fault: an outage of ours, never a denial. */
-export function faultLines(stage: Stage): readonly string[] {
-  return [failed(stage), 'This is a fault on our side and not a refusal: try again in a moment.'];
+export function faultLines({ stage, limitMs }: Pick<Fault, 'stage' | 'limitMs'>): readonly string[] {
+  const what = (limitMs === undefined ? undefined : late(stage, limitMs)) ?? failed(stage);
+  return [what, 'This is a fault on our side and not a refusal: try again in a moment.'];
 }
 
 /** The sentences for a bug. */
@@ -34,5 +55,5 @@ export function bugLines(): readonly string[] {
 
 /** Sent before the disconnect when a key could not be looked up. */
 export function identifyFaultBanner(connectionId: string): string {
-  return `${faultLines('identify').join('\n')}\nConnection ${connectionId}.\n`;
+  return `${faultLines({ stage: 'identify' }).join('\n')}\nConnection ${connectionId}.\n`;
 }

@@ -27,6 +27,11 @@ export function startingWords(waitedMs: number): string {
   return marked(`Preparing the place where git runs${waited(waitedMs)}…`);
 }
 
+/** Told to one whose command goes on without a byte from either side, again after each such time. */
+export function silentWords(silentMs: number): string {
+  return marked(`Still running: nothing came from git or its hooks for ${duration(silentMs)}…`);
+}
+
 function waited(waitedMs: number): string {
   return waitedMs < 1000 ? '' : `, waited ${duration(waitedMs)}`;
 }

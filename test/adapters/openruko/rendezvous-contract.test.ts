@@ -73,6 +73,6 @@ needs('openssl').describe('the rendezvous transport keeps the contract', () => {
         stall: async () => void (host.isStalled = true),
         close: () => host.stop(),
       };
-    }, ['signals', 'exitStatus', 'stderr', 'endOfInput', 'leave-behind', 'ownDeath', 'setGrace']),
+    }, ['signals', 'exitStatus', 'stderr', 'pause', 'endOfInput', 'leave-behind', 'ownDeath', 'setGrace']),
   );
 });

@@ -6,7 +6,7 @@ import { BubblewrapSandbox, type BubblewrapOptions } from '../../../src/adapters
 import { runInSandbox, type JobResult } from '../../../src/adapters/process/run.js';
 import type { HostUser, Sandbox, SandboxJob } from '../../../src/adapters/process/sandbox.js';
 import { UnsandboxedSandbox } from '../../../src/adapters/process/unsandboxed.js';
-import { DEFAULT_DYNO_LIMITS } from '../../../src/domain/dyno-policy.js';
+import { DEFAULT_DYNO_LIMITS, type DynoLimits } from '../../../src/domain/dyno-policy.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 export const isRoot = process.getuid?.() === 0;
@@ -20,8 +20,8 @@ export function bubblewrap(options: Partial<BubblewrapOptions> = {}): Sandbox {
   return new BubblewrapSandbox({ limits: DEFAULT_DYNO_LIMITS, network: 'none', ...runAs, ...options });
 }
 
-export function unsandboxed(): Sandbox {
-  return new UnsandboxedSandbox({ limits: DEFAULT_DYNO_LIMITS, ...runAs });
+export function unsandboxed(limits: Partial<DynoLimits> = {}): Sandbox {
+  return new UnsandboxedSandbox({ limits: { ...DEFAULT_DYNO_LIMITS, ...limits }, ...runAs });
 }
 
 /** A bare repository that belongs to the dyno's user. */

@@ -7,9 +7,10 @@ import { expect, test } from '@jest/globals';
 import { OPERATOR_HOOKS_AT } from '../../../src/adapters/process/git-command.js';
 import { ProcessTransport } from '../../../src/adapters/process/process-transport.js';
 import type { Sandbox } from '../../../src/adapters/process/sandbox.js';
+import { DEFAULT_DYNO_LIMITS, type DynoLimits } from '../../../src/domain/dyno-policy.js';
 import type { Dyno } from '../../../src/domain/dyno.js';
 import type { GitService } from '../../../src/domain/git-request.js';
-import { never, rejectionOf, until, within } from '../../../src/contracts/contract.js';
+import { never, rejectionOf, until } from '../../../src/contracts/contract.js';
 import { line, read } from '../../../src/contracts/dyno-driver.js';
 import { shellScript, type Script } from '../../../src/contracts/dyno-scripts.js';
 import { transportContract, type TransportHarness } from '../../../src/contracts/transport.js';
@@ -75,23 +76,10 @@ const { describe: withBubblewrap } = needs('bwrap', 'prlimit', 'git');
 const { describe: withGit } = needs('git');
 
 withBubblewrap(`dynos in bubblewrap, started by ${SERVER}`, () => {
-  // What nobody here asked for is told as 128 + n: bubblewrap says no more (see exitOf).
   runContract(
     'keep the contract of Transport',
-    transportContract(() => harnessFor(bubblewrap()), ['stall', 'ownDeath']),
+    transportContract(() => harnessFor(bubblewrap()), ['stall']),
   );
-
-  for (const [code, signal] of [
-    [137, 'KILL'],
-    [143, 'TERM'],
-  ] as const)
-    test(`a command that dies of ${signal} unasked is told as ${code}, and one that exits ${code} as well`, async () => {
-      for (const script of [`kill -${signal} $$; sleep 60`, `exit ${code}`]) {
-        const session = await transportRunning(bubblewrap(), script, 'unasked').open(dynoOn(bareRepository()), never());
-        expect(await within(session.exit, 'the exit')).toEqual({ kind: 'code', code });
-        await session.close();
-      }
-    });
 
   test('what the command leaves running ends with it, and lets go of its output', async () => {
     const script = "(trap '' TERM HUP; setsid sleep 60) & echo ready";
@@ -101,7 +89,7 @@ withBubblewrap(`dynos in bubblewrap, started by ${SERVER}`, () => {
     await session.close();
   });
 
-  everySandbox(bubblewrap);
+  everySandbox((limits) => bubblewrap({ limits: { ...DEFAULT_DYNO_LIMITS, ...limits } }));
 });
 
 withGit(`dynos without a sandbox, started by ${SERVER}`, () => {
@@ -112,7 +100,7 @@ withGit(`dynos without a sandbox, started by ${SERVER}`, () => {
   everySandbox(unsandboxed);
 });
 
-function everySandbox(make: () => Sandbox): void {
+function everySandbox(make: (limits?: Partial<DynoLimits>) => Sandbox): void {
   const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
   test('64 MiB of random bytes come through exactly, both ways at once', async () => {
@@ -121,6 +109,41 @@ function everySandbox(make: () => Sandbox): void {
     const echoed = read(session.stdout);
     await pipeline(Readable.from([bytes]), session.stdin);
     expect(digest(await echoed)).toBe(digest(bytes));
+    await session.close();
+  });
+
+  test('a command that dies of a signal is told as that, whoever sent it; statuses of git’s own are not', async () => {
+    const sandbox = make();
+    const repository = bareRepository();
+    const exitOf = async (script: string) => {
+      const session = await transportRunning(sandbox, script, 'dying').open(dynoOn(repository), never());
+      const exit = await session.exit;
+      await session.close();
+      return exit;
+    };
+    for (const signal of ['TERM', 'KILL', 'INT', 'QUIT', 'PIPE', 'SEGV', 'XCPU', 'XFSZ', 'USR1', 'USR2'])
+      expect(await exitOf(`kill -${signal} $$; sleep 60`)).toEqual({ kind: 'signal', signal });
+    for (const code of [0, 1, 127, 128, 129, 160, 255])
+      expect(await exitOf(`exit ${code}`)).toEqual({ kind: 'code', code });
+  });
+
+  test('a command that has used up its processor time is told as killed for it', async () => {
+    const session = await transportRunning(make({ cpuSeconds: 1 }), 'while :; do :; done', 'busy').open(
+      dynoOn(bareRepository()),
+      never(),
+    );
+    expect(['KILL', 'XCPU'].map((signal) => ({ kind: 'signal', signal }))).toContainEqual(await session.exit);
+    await session.close();
+  });
+
+  test('HUP that a client sent is told as that, though git has its status of its own', async () => {
+    const session = await transportRunning(make(), 'echo ready; exec sleep 60', 'hung-up').open(
+      dynoOn(bareRepository()),
+      never(),
+    );
+    await line(session.stdout, 'ready');
+    session.signal('HUP');
+    expect(await session.exit).toEqual({ kind: 'signal', signal: 'HUP' });
     await session.close();
   });
 

@@ -83,6 +83,6 @@ describe('dynos over SSH, behind gitmouth', () => {
   // It cannot be made to stand still in the process that the test runs in too.
   runContract(
     'keep the contract of Transport',
-    transportContract(async () => openHarness(), ['stall']),
+    transportContract(async () => openHarness(), ['stall', 'pause']),
   );
 });

@@ -60,6 +60,6 @@ needs('sshd', 'bwrap').describe('dynos over SSH, behind sshd', () => {
   // sshd passes no signal on once the command itself has ended: what it left behind is the dyno's to end.
   runContract(
     'keep the contract of Transport',
-    transportContract(async () => openHarness(), ['leave-behind']),
+    transportContract(async () => openHarness(), ['leave-behind', 'pause']),
   );
 });

@@ -61,6 +61,15 @@ export class PlatformInstallation {
     this.#sshd = undefined;
   }
 
+  /** Its dynos take connections and say nothing to them, until `goOn`. */
+  standStill(): void {
+    this.#sshd?.standStill();
+  }
+
+  goOn(): void {
+    this.#sshd?.goOn();
+  }
+
   register(user: string, publicKeyFile: string, binding?: BindingBody): void {
     const [, blob = ''] = readFileSync(publicKeyFile, 'utf8').split(' ');
     this.api.people.register(user, Buffer.from(blob, 'base64'), binding);

@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { signalProcess, type ProcessEntry } from './process-table.js';
+
+/**
+ * So many looks in a row must find nobody who runs. One is not enough: a process that is born while it is looked is not
+ * seen, and its parent may be found stopped just after.
+ */
+const QUIET_LOOKS = 3;
+/** Looks in all, of a dyno that never comes to rest. */
+const MOST_LOOKS = 100;
+const FIRST_WAIT_MS = 1;
+const LONGEST_WAIT_MS = 50;
+
+/**
+ * Stops every process of a job, and has them go on.
+ *
+ * One signal to each is not enough: a process may make another between the look and the signal. So it is looked again
+ * until nobody runs: who is stopped makes no more.
+ */
+export class Standstill {
+  readonly #members: () => readonly ProcessEntry[];
+  #isWanted = false;
+  #round = 0;
+
+  /** @param members those who are to be stopped, as they are at this moment; the dead may be among them. */
+  constructor(members: () => readonly ProcessEntry[]) {
+    this.#members = members;
+  }
+
+  begin(): void {
+    if (this.#isWanted) return;
+    this.#isWanted = true;
+    void this.#stopAll(++this.#round);
+  }
+
+  /** Nobody stays stopped, also of those who were before: stopping is not for the dyno to say. */
+  end(): void {
+    if (!this.#isWanted) return;
+    this.#isWanted = false;
+    for (const member of this.#members()) signalProcess(member, 'CONT');
+  }
+
+  async #stopAll(round: number): Promise<void> {
+    let quiet = 0;
+    let waitMs = FIRST_WAIT_MS;
+    for (let look = 0; look < MOST_LOOKS && this.#isWanted && round === this.#round; look++) {
+      const moving = this.#members().filter(({ state }) => !STILL.includes(state));
+      for (const member of moving) signalProcess(member, 'STOP');
+      quiet = moving.every(({ state }) => state === WAITING) ? quiet + 1 : 0;
+      if (quiet >= QUIET_LOOKS) return;
+      await sleep(waitMs);
+      waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+    }
+  }
+}
+
+/** Stopped, stopped by a tracer, or dead (proc(5)). */
+const STILL = 'TtZXx';
+/**
+ * In the kernel, where it takes no processor time, and stops when it comes out: for a disk, or for a child it has made
+ * by vfork(2), which was stopped before it could become another program.
+ */
+const WAITING = 'D';
