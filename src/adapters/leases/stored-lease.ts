@@ -47,9 +47,11 @@ export class StoredLease implements Lease {
   async release(): Promise<void> {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    // Where it was lost nobody waits: the table may be out of reach, and what it still holds runs out by itself.
+    const isLost = this.#over.signal.aborted;
     this.#over.abort();
-    // One that can't be given back is renewed no more, and runs out by itself.
-    await this.#table.remove(this.app, this.token).catch(() => undefined);
+    const removed = this.#table.remove(this.app, this.token).catch(() => undefined);
+    if (!isLost) await removed;
     this.#onReleased();
   }
 

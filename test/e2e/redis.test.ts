@@ -1,0 +1,127 @@
+/** A gitmouth whose Redis is away, comes back, and goes again while somebody pushes. */
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect } from '@jest/globals';
+import { Door, type Person } from '../support/door.js';
+import { Operator } from '../support/operator.js';
+import { needs } from '../support/programs.js';
+import { RedisServer } from '../support/redis.js';
+import { Running } from '../support/running.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+const { describe, test } = needs('git', 'ssh', 'ssh-keygen', 'bwrap', 'redis-server', 'redis-cli');
+
+const LEASE_SECONDS = 4;
+const FAULT = ' !     The lock of this app could not be taken or kept.';
+const HOLD = '#!/bin/sh\n[ -e /repository/go ] && exit\necho holding >&2; while :; do sleep 0.05; done\n';
+/** What two seconds of waiting for an answer become with ssh and git around them, on a busy machine. */
+const QUICKLY_MS = 8_000;
+
+describe('a gitmouth with a Redis', () => {
+  let redis: RedisServer;
+  let door: Door;
+  let operator: Operator;
+  let ada: Person;
+  let folder: string;
+
+  beforeAll(async () => {
+    redis = await RedisServer.start();
+    await redis.stop();
+    const hooks = temporaryFolder('hooks');
+    chmodSync(hooks, 0o755);
+    writeFileSync(join(hooks, 'pre-receive'), HOLD);
+    chmodSync(join(hooks, 'pre-receive'), 0o755);
+    door = new Door({
+      GITMOUTH_HOOKS: hooks,
+      GITMOUTH_LOCK_LEASE_SECONDS: String(LEASE_SECONDS),
+      // A Redis without passwords takes any from its default user; none must be shown.
+      GITMOUTH_STATE: redis.url.replace('//', '//:hush-hush@'),
+    });
+    operator = new Operator(door);
+    await door.start();
+    ada = await door.person('ada');
+    folder = await ada.repository();
+  });
+
+  afterAll(async () => {
+    await door.stop();
+    await redis.stop('SIGKILL');
+  });
+
+  const problems = () => door.events('problem').filter(({ message }) => String(message).includes('out of reach'));
+  const push = (branch: string) => ada.git(folder, 'push', '-q', ada.url('app'), `HEAD:refs/heads/${branch}`);
+  const read = () => ada.git(folder, 'ls-remote', ada.url('app'));
+
+  async function refusedQuickly(): Promise<void> {
+    const begun = performance.now();
+    const { code, stderr } = await push('away');
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(FAULT);
+    expect(performance.now() - begun).toBeLessThan(QUICKLY_MS);
+  }
+
+  test('starts without it and says so once; pushes are refused as a fault, and so are the commands that lock', async () => {
+    expect(problems()).toHaveLength(1);
+    await refusedQuickly();
+    await operator.refused(['lock', 'list'], /Redis did not answer/);
+    await operator.refused(['app', 'create', 'app', '--owner', 'ada'], /Redis did not answer/);
+    const { code, stdout } = await door.cli('doctor', '--listen', '127.0.0.1:0');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^PROBLEM state: redis:\/\/127\.0\.0\.1:\d+ does not answer: .*ECONNREFUSED/m);
+  });
+
+  test('works as soon as it is there', async () => {
+    await redis.resume();
+    await untilItLocks();
+    expect(await door.cli('app', 'create', 'app', '--owner', 'ada')).toMatchObject({ code: 0 });
+    const go = join(door.repository('app'), 'go');
+    writeFileSync(go, '');
+    expect(await push('one')).toMatchObject({ code: 0 });
+    const { stdout } = await door.cli('doctor', '--listen', '127.0.0.1:0');
+    expect(stdout).toMatch(/^ok {6}state: redis:\/\/127\.0\.0\.1:\d+ answers$/m);
+    expect(await operator.listed('lock', 'list')).toEqual([]);
+  });
+
+  test.each(['SIGSTOP', 'SIGKILL'] as const)(
+    'that goes by %s ends the push that runs before its lease runs out; readers go on, and all is well when it is back',
+    async (signal) => {
+      const go = join(door.repository('app'), 'go');
+      rmSync(go, { force: true });
+      const running = new Running('git', ['push', '-q', ada.url('app'), 'HEAD:refs/heads/lost'], {
+        cwd: folder,
+        env: ada.environment,
+      });
+      await running.line('holding');
+      expect(await operator.listed('lock', 'list')).toHaveLength(1);
+      const begun = Date.now();
+      if (signal === 'SIGSTOP') redis.signal('SIGSTOP');
+      else await redis.stop('SIGKILL');
+      const ended = await running.ended();
+      expect(ended.code).not.toBe(0);
+      expect(ended.stderr).toContain(' !     The lock of this app was lost. Your command was ended');
+      const last = door.events('session-ended').at(-1);
+      expect(last).toMatchObject({ verdict: 'ended-lease-lost' });
+      expect(Date.parse(String(last?.['time'])) - begun).toBeLessThan(LEASE_SECONDS * 1000);
+      expect(await read()).toMatchObject({ code: 0, stdout: expect.not.stringContaining('refs/heads/lost') });
+      await refusedQuickly();
+      writeFileSync(go, '');
+      if (signal === 'SIGSTOP') redis.signal('SIGCONT');
+      else await redis.resume();
+      await untilItLocks();
+      expect(await push(signal.toLowerCase())).toMatchObject({ code: 0 });
+      expect(await operator.listed('lock', 'list')).toEqual([]);
+    },
+  );
+
+  test('shows its password nowhere', async () => {
+    const said = [door.log, door.said];
+    said.push((await door.cli('doctor')).stdout, JSON.stringify(problems()));
+    for (const text of said) expect(text).not.toContain('hush');
+  });
+
+  async function untilItLocks(): Promise<void> {
+    for (let tries = 0; (await door.cli('lock', 'list')).code !== 0; tries++) expect(tries).toBeLessThan(20);
+    // The server itself tries again every half second.
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+  }
+});
