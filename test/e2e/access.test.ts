@@ -19,7 +19,7 @@ describe('access', () => {
   let bob: Person;
 
   beforeAll(async () => {
-    door = new Door();
+    door = new Door({ GITMOUTH_PENALTIES: 'off' });
     await door.start();
     alice = await door.person('alice');
     bob = await door.person('bob');

@@ -1,11 +1,12 @@
 /** Guessing that goes on from connection to connection: who is held to less for it, and who is not. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { MemoryClock, MemoryObserver, MemoryPenalties } from '../../../../src/adapters/memory/index.js';
 import { SystemClock } from '../../../../src/adapters/system/clock.js';
 import { until } from '../../../../src/contracts/contract.js';
 import type { AdmissionLimits } from '../../../../src/domain/admission-policy.js';
 import { Fault } from '../../../../src/domain/fault.js';
-import { subjectText, type PenaltyRules } from '../../../../src/domain/penalty-policy.js';
+import { subjectText, type Penalty, type PenaltyRules } from '../../../../src/domain/penalty-policy.js';
 import { turnedAwayLine } from '../../../../src/domain/words/turned-away.js';
 import type { Clock } from '../../../../src/ports/clock.js';
 import type { HostileClient } from '../../../support/hostile/client.js';
@@ -181,7 +182,7 @@ describe('nothing is held against', () => {
     await open();
     door.inside.gateway.authenticator.trouble.failWith(new Fault('GM_UNAVAILABLE', 'identify', 'away'));
     const client = await begin();
-    client.prove(ofStranger, stranger);
+    client.send(offer(ofStranger));
     await client.closed();
     expect(await held()).toEqual([]);
   });
@@ -221,6 +222,17 @@ test('a state that is away keeps nobody out, holds nobody up, and is told of onc
   await door.expectHonestServed();
   expect(events.ofType('fault')).toHaveLength(1);
   expect(door.inside.observer.ofType('fault')).toEqual([]);
+});
+
+test('what is known late of an address changes nothing for who has logged in meanwhile', async () => {
+  let tell: (penalty: Penalty) => void = () => undefined;
+  const known = new Promise<Penalty>((resolve) => (tell = resolve));
+  const loginMs = 500;
+  door = await AttackGround.open({ loginMs }, { strangers: { of: () => known, ended: () => undefined } });
+  const client = await door.logIn();
+  tell({ until: Date.now() + 60_000, isEnforced: true, offence: 'failed-login' });
+  await sleep(2 * loginMs);
+  await client.exec(await client.open());
 });
 
 const { test: withOpenSsh } = needs('ssh', 'ssh-keygen');
