@@ -1,6 +1,7 @@
 /** The public surface: a gateway for programs that embed one, and what an adapter of one's own is written against. */
 export { createGateway, type Gateway } from './app/gateway.js';
 export { readConfig, ConfigError, type Config } from './app/config.js';
+export type { Reload } from './app/reload.js';
 export { tokens, type Lifecycle } from './app/tokens.js';
 export type * from './domain/access-policy.js';
 export type * from './domain/admission-policy.js';
@@ -12,6 +13,7 @@ export { Fault, isFault, type FaultCode, type Stage } from './domain/fault.js';
 export type * from './domain/git-request.js';
 export type * from './domain/grant.js';
 export type * from './domain/key-binding.js';
+export type { ListedSession } from './domain/listed-session.js';
 export type * from './domain/lock-policy.js';
 export type * from './domain/penalty-policy.js';
 export type * from './domain/public-key.js';
@@ -32,6 +34,7 @@ export type * from './ports/penalties.js';
 export type * from './ports/provisioner.js';
 export type * from './ports/rate-limiter.js';
 export type * from './ports/repository-locks.js';
+export type * from './ports/session-directory.js';
 export type * from './ports/session-registry.js';
 export type * from './ports/throttle.js';
 export type * from './ports/transport.js';

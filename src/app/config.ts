@@ -9,12 +9,14 @@ import type { PenaltyRules } from '../domain/penalty-policy.js';
 import type { TimeLimits } from '../domain/time-limits.js';
 import { printable } from '../domain/words/printable.js';
 import { ADMISSION_SETTINGS, readAdmission } from './admission-settings.js';
+import { readConfigFile } from './config-file.js';
+import { OPERATING_SETTINGS } from './operating-settings.js';
 import { PENALTY_SETTINGS, readPenalties } from './penalty-settings.js';
 import { PHASE_SETTINGS, readPhases } from './phase-settings.js';
 import { readPlatform, type PlatformConfig } from './platform-config.js';
 import { PLATFORM_SETTINGS, SECRET_SETTINGS } from './platform-settings.js';
 import { LOCK_SETTINGS, readLocks, type LockConfig } from './lock-settings.js';
-import { MIB, onOff, seconds, whole } from './setting-checks.js';
+import { address, MIB, onOff, seconds, whole } from './setting-checks.js';
 import { readState, SECRET_STATE_SETTINGS, STATE_SETTINGS, type StateConfig } from './state-settings.js';
 
 /** Everything that can be set, read once and passed on. */
@@ -38,7 +40,13 @@ export interface Config {
   readonly adapters: readonly string[];
   readonly admission: AdmissionLimits;
   readonly penalties: PenaltyRules;
+  /** From SIGTERM on, how long everything is served still, in milliseconds. */
+  readonly drainDelayMs: number;
+  /** Where `/livez` and `/readyz` are served. */
+  readonly healthListen?: { readonly host: string; readonly port: number };
   readonly log: { readonly format: 'auto' | 'json' | 'text'; readonly level: 'debug' | 'info' | 'warn' | 'error' };
+  /** Every setting as it was written or by default, by its name: what one configuration is told from another by. */
+  readonly written: Readonly<Record<string, string>>;
 }
 
 export interface Setting {
@@ -52,24 +60,17 @@ export interface Setting {
 export class ConfigError extends Error {
   readonly problems: readonly string[];
 
-  constructor(problems: readonly string[]) {
+  /** @param file where settings were read from, beside the environment. */
+  constructor(problems: readonly string[], file = '') {
     super(
-      `The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${problems.map((p) => `  - ${p}`).join('\n')}`,
+      `The configuration${file === '' ? '' : `, with ${file},`} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${problems.map((p) => `  - ${p}`).join('\n')}`,
     );
     this.name = 'ConfigError';
     this.problems = problems;
   }
 }
 
-const listen = z.string().transform((text, context) => {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65535) {
-    context.addIssue('must be HOST:PORT, such as 127.0.0.1:2222 or [::]:22');
-    return z.NEVER;
-  }
-  return { host: match[1] ?? match[2] ?? '', port };
-});
+const listen = address('must be HOST:PORT, such as 127.0.0.1:2222 or [::]:22');
 
 const numericUser = z.string().transform((text, context) => {
   const match = /^(\d{1,9})(?::(\d{1,9}))?$/.exec(text);
@@ -166,6 +167,7 @@ const SETTINGS = {
   ],
   ...LOCK_SETTINGS,
   ...STATE_SETTINGS,
+  ...OPERATING_SETTINGS,
   ...PLATFORM_SETTINGS,
   ...ADMISSION_SETTINGS,
   ...PENALTY_SETTINGS,
@@ -185,20 +187,32 @@ export const settings: readonly Setting[] = Object.entries(SETTINGS).map(([name,
   sentence,
 }));
 
+/** What the command line can give. */
+export type Given = Partial<Record<'GITMOUTH_CONFIG' | 'GITMOUTH_DATA' | 'GITMOUTH_LISTEN', string>>;
+
 /**
- * Reads the configuration; what the command line gave goes before the environment.
+ * Reads the configuration: the command line goes before the environment, that before the file, and that before defaults.
  * @param cores of this machine, by which some defaults are measured.
  * @throws ConfigError with every problem at once; there is no half-configured start.
  */
 export function readConfig(
-  given: Partial<Record<'GITMOUTH_DATA' | 'GITMOUTH_LISTEN', string>> = {},
+  given: Given = {},
   environment: Readonly<Record<string, string | undefined>> = process.env,
   cores = availableParallelism(),
 ): Config {
-  const problems = Object.keys(environment)
-    .filter((name) => name.startsWith('GITMOUTH_') && !(name in SETTINGS) && !IGNORED.includes(name))
-    .map((name) => `${printable(name)} is not a setting of gitmouth: check its name`);
-  const source: Readonly<Record<string, string | undefined>> = { ...environment, ...given };
+  const path = given.GITMOUTH_CONFIG ?? environment['GITMOUTH_CONFIG'] ?? '';
+  const file = path === '' ? { values: {}, problems: [] } : readConfigFile(path);
+  const outside = definedOf({ ...environment, ...given });
+  const source: Readonly<Record<string, string | undefined>> = { ...file.values, ...outside };
+  /** Where a problem is to be put right, for what is not in the environment. */
+  const placeOf = (name: string) => (name in file.values && !(name in outside) ? ` (in ${path})` : '');
+  const problems = [...file.problems];
+  for (const name of Object.keys(source).filter((one) => one.startsWith('GITMOUTH_'))) {
+    if (name in SETTINGS || IGNORED.includes(name)) continue;
+    problems.push(`${printable(name)} is not a setting of gitmouth: check its name${placeOf(name)}`);
+  }
+  if ('GITMOUTH_CONFIG' in file.values)
+    problems.push(`GITMOUTH_CONFIG names this file, and can't be set in it (${path})`);
 
   /** Undefined for what is unset or wrong; the wrong is noted, and thrown below. */
   const read = <N extends Name>(name: N): Value<N> | undefined => {
@@ -209,12 +223,12 @@ export function readConfig(
     if (result.success) return result.data;
     const why = result.error.issues.map((issue) => issue.message).join(', ');
     const is = [...SECRET_SETTINGS, ...SECRET_STATE_SETTINGS].includes(name) ? '' : `; it is '${printable(text, 80)}'`;
-    problems.push(`${name} ${why}${is}`);
+    problems.push(`${name} ${why}${is}${placeOf(name)}`);
     return undefined;
   };
   const must = <N extends Name>(name: N): Value<N> => {
     const value = read(name);
-    if (value === undefined && source[name] === '') problems.push(`${name} must not be empty`);
+    if (value === undefined && source[name] === '') problems.push(`${name} must not be empty${placeOf(name)}`);
     return value as Value<N>;
   };
 
@@ -224,6 +238,7 @@ export function readConfig(
 
   const loginName = read('GITMOUTH_LOGIN_NAME');
   const hooksFolder = read('GITMOUTH_HOOKS');
+  const healthListen = read('GITMOUTH_HEALTH_LISTEN');
   const config: Config = {
     dataFolder: must('GITMOUTH_DATA'),
     platform: readPlatform({ read, must, isSet, isChanged, problem }),
@@ -256,10 +271,17 @@ export function readConfig(
     adapters: read('GITMOUTH_ADAPTERS') ?? [],
     admission: readAdmission({ must, isSet, problem }, cores),
     penalties: readPenalties({ must, read, problem }),
+    drainDelayMs: must('GITMOUTH_DRAIN_DELAY_SECONDS'),
+    ...(healthListen === undefined ? {} : { healthListen }),
     log: { format: must('GITMOUTH_LOG'), level: must('GITMOUTH_LOG_LEVEL') },
+    written: Object.fromEntries(settings.map(({ name, defaultText }) => [name, source[name] ?? defaultText])),
   };
-  if (problems.length > 0) throw new ConfigError(problems);
+  if (problems.length > 0) throw new ConfigError(problems, path);
   return Object.freeze(config);
+}
+
+function definedOf(values: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
 /** Where the original listened. */

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { hostname } from 'node:os';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
 import {
   MemoryAccessControl,
@@ -9,12 +10,13 @@ import {
   MemoryProvisioner,
   MemoryRateLimiter,
   MemoryRepositoryLocks,
+  MemorySessionDirectory,
   MemorySessionRegistry,
   MemoryThrottle,
   MemoryTransport,
 } from '../adapters/memory/index.js';
 import { loadOrCreateHostKeys, type HostKey } from '../adapters/ssh2/host-keys.js';
-import { SshServer } from '../adapters/ssh2/server.js';
+import { SshServer, type SshServerChanges } from '../adapters/ssh2/server.js';
 import { SystemClock } from '../adapters/system/clock.js';
 import { newId } from '../adapters/system/ids.js';
 import { LogObserver } from '../adapters/system/log-observer.js';
@@ -29,20 +31,32 @@ import { DynoSlots } from './dyno-slots.js';
 import { hostKeysAt } from './host-keys-at.js';
 import { KeyLookups } from './key-lookups.js';
 import { PenaltyBook } from './penalty-book.js';
+import { reloaded } from './reload.js';
 import type { Platform } from './platforms/platform.js';
 import { ServeGit } from './serve-git.js';
+import { SessionReports } from './session-reports.js';
 import { openState, type State } from './state/state.js';
 import { tokens, type Lifecycle } from './tokens.js';
 
 /** What a running gateway holds in its hands. */
 export interface Parts {
+  /** The configuration that holds now. */
+  config(): Config;
+  /**
+   * Makes everything that another configuration wants ready, and begins with it in one go.
+   * @throws Error that says why not; nothing has changed then.
+   */
+  reload(wanted: Config): Promise<void>;
   readonly server: SshServer;
   readonly serveGit: ServeGit;
   readonly registry: SessionRegistry;
+  readonly reports: SessionReports;
   readonly observer: Observer;
   readonly clock: Clock;
-  readonly hostKeys: readonly HostKey[];
+  hostKeys(): readonly HostKey[];
   readonly sandbox?: string;
+  /** Why no request can be served just now, as far as that is cheap to know. */
+  unreadiness(): string | undefined;
   readonly lifecycles: readonly Lifecycle[];
 }
 
@@ -57,8 +71,9 @@ export async function createContainer(config: Config, modules: readonly Containe
   try {
     state = await openState(config);
     const container = new Container({ defaultScope: 'Singleton' });
-    container.load(systemModule(config), stateModule(state), platformModule(platform), ...modules);
-    return partsOf(portsOf(container, await loadAdapters(container, adapters)), config, platform);
+    const log = logOf(config);
+    container.load(systemModule(log), stateModule(state), platformModule(platform), ...modules);
+    return partsOf(portsOf(container, await loadAdapters(container, adapters)), config, platform, log);
   } catch (error) {
     state?.close();
     platform.close();
@@ -120,6 +135,7 @@ function memoryModule(): ContainerModule {
     bind(tokens.provisioner).toConstantValue(new MemoryProvisioner());
     bind(tokens.transport).toConstantValue(new MemoryTransport(() => async () => 0, clock));
     bind(tokens.registry).toConstantValue(new MemorySessionRegistry(platform));
+    bind(tokens.directory).toConstantValue(new MemorySessionDirectory(clock));
     bind(tokens.lifecycle).toConstantValue({
       prepare: async () => undefined,
       finish: async () => undefined,
@@ -133,6 +149,7 @@ function stateModule(state: State): ContainerModule {
     bind(tokens.locks).toResolvedValue((clock) => state.locks(clock), [tokens.clock]);
     bind(tokens.penalties).toResolvedValue((clock) => state.penalties(clock), [tokens.clock]);
     bind(tokens.rateLimiter).toResolvedValue(() => state.rateLimiter());
+    bind(tokens.directory).toResolvedValue((clock) => state.sessions(clock), [tokens.clock]);
     bind(tokens.lifecycle).toResolvedValue(
       (observer) => ({
         async prepare() {
@@ -162,6 +179,7 @@ function portsOf(container: Container, bound: BoundPorts) {
     observer: one(tokens.observer),
     clock: one(tokens.clock),
     registry: one(tokens.registry),
+    directory: one(tokens.directory),
     throttle: one(tokens.throttle),
     penalties: one(tokens.penalties),
     rateLimiter: one(tokens.rateLimiter),
@@ -174,65 +192,91 @@ function portsOf(container: Container, bound: BoundPorts) {
   };
 }
 
-function partsOf(ports: ReturnType<typeof portsOf>, config: Config, platform: Platform): Parts {
-  const { observer, clock, registry, throttle, lifecycles } = ports;
+function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Platform, log: LogObserver): Parts {
+  let config = begun;
+  const { observer, clock, registry, directory, throttle, lifecycles } = ports;
   for (const message of platform.warnings) observer.record({ type: 'problem', message });
   const { authenticator, accessControl, locks, provisioner, transports } = ports;
   const { penalties, rateLimiter } = ports;
   const rules = () => config.penalties;
   const penaltyBook = new PenaltyBook({ penalties, rateLimiter, rules, observer, clock });
   const serveGit = new ServeGit({
-    lookups: new KeyLookups(authenticator, config.limits.lookupCacheMs, clock),
+    lookups: new KeyLookups(authenticator, () => config.limits.lookupCacheMs, clock),
     accessControl,
     locks,
     penaltyBook,
-    dynoSlots: new DynoSlots(throttle, config.admission, clock),
+    dynoSlots: new DynoSlots(throttle, () => config.admission, clock),
     provisioner,
     transports,
     registry,
     observer,
     clock,
     newSessionId: () => newId('s'),
-    limits: config.limits,
+    limits: () => config.limits,
     lockMode: config.locks.mode,
     lostGraceMs: leaseTimes(config.locks.leaseMs).graceMs,
     appNames: config.platform.kind === 'http' ? 'with-owner' : 'plain',
   });
-  const hostKeys = loadOrCreateHostKeys(...hostKeysAt(config));
+  let doors = doorsOf(config);
   const server = new SshServer({
     gateway: serveGit,
     observer,
     clock,
     throttle,
     strangers: penaltyBook,
-    limits: config.admission,
-    hostKeys,
-    algorithms: config.algorithms,
     newConnectionId: () => newId('c'),
-    ...(config.loginName === undefined ? {} : { enforcedLogin: config.loginName }),
+    ...doors,
   });
+  const reload = async (wanted: Config) => {
+    const next = reloaded(config, wanted);
+    const prepared = await platform.reload?.(next);
+    const nextDoors = doorsOf(next);
+    const beginServer = server.prepareReload(nextDoors);
+    // From here on nothing waits and nothing throws: it holds as a whole, or not at all.
+    config = next;
+    doors = nextDoors;
+    beginServer();
+    prepared?.begin();
+    log.level = next.log.level;
+    for (const message of prepared?.warnings ?? []) observer.record({ type: 'problem', message });
+  };
   return {
+    config: () => config,
+    reload,
     server,
     serveGit,
     registry,
+    reports: new SessionReports({ directory, registry, clock, observer, gitmouth: `${hostname()}:${process.pid}` }),
     observer,
     clock,
-    hostKeys,
+    hostKeys: () => doors.hostKeys,
+    unreadiness: () => platform.unreadiness?.(),
     lifecycles,
     ...(platform.sandbox === undefined ? {} : { sandbox: platform.sandbox }),
   };
 }
 
-function systemModule(config: Config): ContainerModule {
+/** What the SSH server is told by the configuration, with the host keys as they lie there now. */
+function doorsOf(config: Config): SshServerChanges {
+  return {
+    limits: config.admission,
+    hostKeys: loadOrCreateHostKeys(...hostKeysAt(config)),
+    algorithms: config.algorithms,
+    ...(config.loginName === undefined ? {} : { enforcedLogin: config.loginName }),
+  };
+}
+
+function logOf({ log: { format, level } }: Config): LogObserver {
+  const isTerminal = process.stdout.isTTY;
+  const chosen = format === 'auto' ? (isTerminal ? 'text' : 'json') : format;
+  return new LogObserver({ format: chosen, level, colors: isTerminal });
+}
+
+function systemModule(log: LogObserver): ContainerModule {
   return new ContainerModule(({ bind }) => {
     bind(tokens.clock).toResolvedValue(() => new SystemClock());
     bind(tokens.throttle).toResolvedValue(() => new MemoryThrottle());
-    bind(tokens.observer).toResolvedValue(() => {
-      const { format, level } = config.log;
-      const isTerminal = process.stdout.isTTY;
-      const chosen = format === 'auto' ? (isTerminal ? 'text' : 'json') : format;
-      return new LogObserver({ format: chosen, level, colors: isTerminal });
-    });
+    bind(tokens.observer).toResolvedValue(() => log);
   });
 }
 

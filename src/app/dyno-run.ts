@@ -2,7 +2,6 @@ import type { Dyno, DynoLink } from '../domain/dyno.js';
 import { Fault, phaseTimeout } from '../domain/fault.js';
 import type { Grant } from '../domain/grant.js';
 import { isRefusal, type Refusal } from '../domain/refusal.js';
-import type { TimeLimits } from '../domain/time-limits.js';
 import { outcomeOfError, type Outcome } from '../domain/verdict.js';
 import { createdWords, FIRST_START_NOTICE_MS, START_NOTICE_EVERY_MS, startingWords } from '../domain/words/progress.js';
 import type { Clock } from '../ports/clock.js';
@@ -25,7 +24,6 @@ export interface DynoRunParts {
   readonly clock: Clock;
   /** How long a dyno may clean up whose writer's lease has run out. */
   readonly lostGraceMs: number;
-  readonly limits: TimeLimits;
 }
 
 /** The dyno's part of a request: has one made, connects to it, joins it to the client, and gives it back. */
@@ -53,8 +51,8 @@ export class DynoRun {
   }
 
   #provision(run: Run, grant: Grant, lease: Lease | undefined): Promise<Dyno | Refusal> {
-    const { limits, provisioner } = this.#parts;
-    const { session, record, control, patience } = run;
+    const { provisioner } = this.#parts;
+    const { session, record, limits, control, patience } = run;
     const late = phaseTimeout('provision', limits.provisionMs);
     return patience.ask(
       'provision',
@@ -67,10 +65,10 @@ export class DynoRun {
   }
 
   async #runIn(dyno: Dyno, run: Run, lease: Lease | undefined): Promise<Outcome> {
-    const { channel, record, control } = run;
+    const { channel, record, limits, control } = run;
     const opened = await this.#open(dyno, run);
     run.opened = opened;
-    const { clock, limits } = this.#parts;
+    const { clock } = this.#parts;
     const stops = [awaitFirstByte(run, opened, limits.firstByteMs, clock), watchFlow(run, opened, limits, clock)];
     try {
       const exit = await record.timed('run', () => bridge(channel, opened, record.traffic, control.signal));
@@ -99,7 +97,7 @@ export class DynoRun {
     const open = (signal: AbortSignal) => transport.open(dyno, signal);
     const close = (late: DynoSession) => late.close();
     return run.record.timed('connect', () =>
-      this.#tellingOfTheStart(run, () => run.patience.ask('connect', this.#parts.limits.connectMs, open, close)),
+      this.#tellingOfTheStart(run, () => run.patience.ask('connect', run.limits.connectMs, open, close)),
     );
   }
 

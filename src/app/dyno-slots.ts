@@ -19,7 +19,7 @@ export type DynoSlotLimits = Pick<
  */
 export class DynoSlots {
   readonly #throttle: Throttle;
-  readonly #limits: DynoSlotLimits;
+  readonly #limits: () => DynoSlotLimits;
   readonly #clock: Clock;
   /** Those without an answer, in the order of their coming: in the queue, or not tried yet. */
   readonly #waits = new Set<DynoWait>();
@@ -32,7 +32,8 @@ export class DynoSlots {
   #isAdmitting = false;
   #isDraining = false;
 
-  constructor(throttle: Throttle, limits: DynoSlotLimits, clock: Clock) {
+  /** @param limits what holds for a request that comes or is tried now. */
+  constructor(throttle: Throttle, limits: () => DynoSlotLimits, clock: Clock) {
     this.#throttle = throttle;
     this.#limits = limits;
     this.#clock = clock;
@@ -85,7 +86,7 @@ export class DynoSlots {
   async #try(wait: DynoWait): Promise<void> {
     const returns = this.#returns;
     try {
-      const attempt = await this.#enter(dynoCounts(wait, this.#limits));
+      const attempt = await this.#enter(dynoCounts(wait, this.#limits()));
       if ('taken' in attempt) {
         const place = this.#placeOf(wait.user, attempt.taken);
         if (!wait.grant(place)) await place.leave();
@@ -141,15 +142,15 @@ export class DynoSlots {
     if (wait.isAnswered) return;
     if (wait.isQueued) wait.waitOn(full);
     else if (this.#isDraining) wait.refuseAsDraining();
-    else if (this.#makeRoom(wait)) wait.queue(full, this.#limits.dynoQueueMs);
+    else if (this.#makeRoom(wait)) wait.queue(full, this.#limits().dynoQueueMs);
     else wait.refuse(full);
   }
 
   /** Whether there is room in the queue, maybe because somebody had to leave it. */
   #makeRoom(newcomer: DynoWait): boolean {
-    if (this.#limits.dynoQueueMs === 0) return false;
+    if (this.#limits().dynoQueueMs === 0) return false;
     const queued = this.#queued();
-    if (queued.length < this.#limits.dynoQueue) return true;
+    if (queued.length < this.#limits().dynoQueue) return true;
     const displaced = displacedBy(newcomer, queued);
     displaced?.refuseQueued();
     return displaced !== undefined;

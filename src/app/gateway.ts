@@ -1,12 +1,18 @@
 import type { ContainerModule } from 'inversify';
+import { HealthServer } from '../adapters/system/health-server.js';
 import type { LiveConnection } from '../ports/session-registry.js';
-import type { Config } from './config.js';
+import { ConfigError, type Config } from './config.js';
 import { createContainer, type Parts } from './container.js';
 import { holdingProcess } from './hold-process.js';
 import { listenProblem } from './listen-problem.js';
+import { reasonOf } from './reason.js';
+import { differences, type Reload } from './reload.js';
 
 /** How long sessions have to end after the time to finish is over, beyond their dynos' own grace. */
 const LAST_WORDS_MS = 10_000;
+
+/** How long operators' lists may take to be told that nothing is served here any more. */
+const REPORTS_MS = 3_000;
 
 /** How long a platform may take to be told of the last sessions. */
 const FINISH_MS = 30_000;
@@ -19,7 +25,15 @@ export interface Gateway {
    * @throws Error whose message says what to do, when a start makes no sense; nothing is left running then.
    */
   start(): Promise<{ readonly host: string; readonly port: number }>;
-  /** Accepts nothing new, gives running sessions their time to finish, then ends them. Resolves when all is closed. */
+  /**
+   * Begins with another configuration as far as that is possible while it runs (README, "Reloading"), in one go: what runs
+   * keeps what it began with. Without success nothing has changed, and why is in the log too.
+   *
+   * @param read gives it, as `readConfig` does. Called when the reload before this one is through.
+   * @throws what `read` throws, or an Error that says why it can't be.
+   */
+  reload(read: () => Config): Promise<Reload>;
+  /** Accepts nothing new (after `GITMOUTH_DRAIN_DELAY_SECONDS`), gives running sessions their time to finish, then ends them. Resolves when all is closed. */
   drain(): Promise<void>;
   /** As `drain`, with no time to finish. */
   stop(): Promise<void>;
@@ -34,48 +48,83 @@ export interface Gateway {
  * @throws Error, when the configuration can't work on this machine (no sandbox, say).
  */
 export async function createGateway(config: Config, ...modules: readonly ContainerModule[]): Promise<Gateway> {
-  return new RunningGateway(config, await createContainer(config, modules));
+  return new RunningGateway(await createContainer(config, modules));
 }
 
 class RunningGateway implements Gateway {
-  readonly #config: Config;
   readonly #parts: Parts;
+  readonly #health: HealthServer;
+  #isListening = false;
+  #reloading: Promise<unknown> = Promise.resolve();
   #ending: Promise<void> | undefined;
   #hasEnded = new AbortController();
 
-  constructor(config: Config, parts: Parts) {
-    this.#config = config;
+  constructor(parts: Parts) {
     this.#parts = parts;
+    this.#health = new HealthServer(() => this.#unreadiness());
   }
 
   async start(): Promise<{ host: string; port: number }> {
-    const { lifecycles, server, observer, sandbox } = this.#parts;
-    const { adapters, listen, platform } = this.#config;
-    const { host, port } = listen;
+    const { lifecycles, server, reports, observer, sandbox } = this.#parts;
+    const { adapters, listen, platform, healthListen } = this.#parts.config();
     try {
+      const health =
+        healthListen &&
+        (await inWords(healthListen, 'GITMOUTH_HEALTH_LISTEN', (host, port) => this.#health.listen(host, port)));
       for (const lifecycle of lifecycles) await lifecycle.prepare();
-      const address = await server.listen(host, port).catch((error: unknown) => {
-        const problem = listenProblem(error, host, port);
-        throw problem === undefined ? error : new Error(problem, { cause: error });
-      });
-      const hostKeys = this.#parts.hostKeys.map((key) => `${key.algorithm} ${key.fingerprint}`);
+      const address = await inWords(listen, undefined, (host, port) => server.listen(host, port));
+      this.#isListening = true;
+      const hostKeys = this.#parts.hostKeys().map((key) => `${key.algorithm} ${key.fingerprint}`);
       observer.record({
         type: 'server-started',
         address: `${address.address}:${address.port}`,
+        ...(health === undefined ? {} : { health: `${health.address}:${health.port}` }),
         hostKeys,
         platform: platform.kind,
         ...(sandbox === undefined ? {} : { sandbox }),
         ...(adapters.length === 0 ? {} : { adapters }),
       });
+      reports.start();
       return { host: address.address, port: address.port };
     } catch (error) {
       this.#close();
+      this.#health.close();
       throw error;
     }
   }
 
   connections(): readonly LiveConnection[] {
     return this.#parts.registry.connections();
+  }
+
+  reload(read: () => Config): Promise<Reload> {
+    const reload = this.#reloading.then(() => this.#reload(read));
+    this.#reloading = reload.catch(() => undefined);
+    return reload;
+  }
+
+  async #reload(read: () => Config): Promise<Reload> {
+    const { observer } = this.#parts;
+    try {
+      if (this.#ending !== undefined) throw new Error('this server is about to stop');
+      const wanted = read();
+      const reload = differences(this.#parts.config(), wanted);
+      await this.#parts.reload(wanted);
+      observer.record({ type: 'config-reloaded', ...reload });
+      return reload;
+    } catch (error) {
+      const why = error instanceof ConfigError ? error.problems.join('; ') : reasonOf(error);
+      observer.record({
+        type: 'problem',
+        message: `the configuration was not reloaded, and nothing has changed: ${why}`,
+      });
+      throw error;
+    }
+  }
+
+  #unreadiness(): string | undefined {
+    if (this.#ending !== undefined) return 'draining: this server is about to stop';
+    return this.#isListening ? this.#parts.unreadiness() : 'starting: not listening yet';
   }
 
   drain(): Promise<void> {
@@ -90,9 +139,12 @@ class RunningGateway implements Gateway {
 
   async #end(): Promise<void> {
     const { serveGit, server, observer, clock } = this.#parts;
-    const { drainMs, terminateGraceMs } = this.#config.limits;
+    const { drainDelayMs: delayMs, limits } = this.#parts.config();
+    const { drainMs, terminateGraceMs } = limits;
     const sessions = this.connections().flatMap((live) => live.sessions()).length;
-    observer.record({ type: 'server-draining', sessions, drainMs });
+    observer.record({ type: 'server-draining', sessions, drainMs, delayMs });
+    // Balancers see by now that nobody should be sent here, and those they sent before are served.
+    if (delayMs > 0) await clock.sleep(delayMs, this.#hasEnded.signal).catch(() => undefined);
     server.stopListening();
     serveGit.beginDrain();
     const stopWaiting = new AbortController();
@@ -106,17 +158,19 @@ class RunningGateway implements Gateway {
     await wait(terminateGraceMs + LAST_WORDS_MS);
     server.cutConnections();
     await ended;
-    await this.#settle(terminateGraceMs + LAST_WORDS_MS);
+    // Clients that left just before are gone from the server, while their dynos have their grace still.
+    await this.#waitFor(serveGit.settled(), terminateGraceMs + LAST_WORDS_MS);
+    await this.#waitFor(this.#parts.reports.stop(), REPORTS_MS);
     await this.#finish();
     this.#close();
     observer.record({ type: 'server-stopped' });
+    this.#health.close();
   }
 
-  /** Clients that left just before are gone from the server, while their dynos have their grace still. */
-  async #settle(limitMs: number): Promise<void> {
+  async #waitFor(end: Promise<void>, limitMs: number): Promise<void> {
     const isDone = new AbortController();
     const limit = this.#parts.clock.sleep(limitMs, isDone.signal).catch(() => undefined);
-    await Promise.race([this.#parts.serveGit.settled(), limit]);
+    await Promise.race([end, limit]);
     isDone.abort();
     await limit;
   }
@@ -145,5 +199,19 @@ class RunningGateway implements Gateway {
   #close(): void {
     this.#parts.server.stopListening();
     for (const lifecycle of this.#parts.lifecycles) lifecycle.close();
+  }
+}
+
+/** @throws Error in words for the operator, where listening on an address fails as it often does. */
+async function inWords<T>(
+  address: Config['listen'],
+  setting: string | undefined,
+  listen: (host: string, port: number) => Promise<T>,
+): Promise<T> {
+  try {
+    return await listen(address.host, address.port);
+  } catch (error) {
+    const problem = listenProblem(error, address, setting);
+    throw problem === undefined ? error : new Error(problem, { cause: error });
   }
 }

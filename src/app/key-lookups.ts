@@ -20,18 +20,20 @@ const LOOKUPS_PER_SOURCE = 8;
  */
 export class KeyLookups {
   readonly #authenticator: Authenticator;
-  readonly #users: LRUCache<string, User> | undefined;
+  readonly #users: LRUCache<string, User>;
+  readonly #cacheMs: () => number;
   readonly #sources = new Map<string, { running: number; waiting: (() => void)[] }>();
 
-  constructor(authenticator: Authenticator, cacheMs: number, clock: Clock) {
+  /** @param cacheMs how long an answer that comes now is remembered; 0 for not at all. */
+  constructor(authenticator: Authenticator, cacheMs: () => number, clock: Clock) {
     this.#authenticator = authenticator;
-    const byClock = { ttl: cacheMs, ttlResolution: 0, perf: clock };
-    this.#users = cacheMs > 0 ? new LRUCache({ max: MAX_CACHED, ...byClock }) : undefined;
+    this.#cacheMs = cacheMs;
+    this.#users = new LRUCache({ max: MAX_CACHED, ttl: 1, ttlResolution: 0, perf: clock });
   }
 
   /** @throws Fault (stage `identify`). */
   async identify(key: PublicKey, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
-    return this.#users?.get(key.sha256) ?? (await this.identifyAnew(key, connection, signal));
+    return this.#users.get(key.sha256) ?? (await this.identifyAnew(key, connection, signal));
   }
 
   /** As `identify`, but never from what is remembered. */
@@ -41,8 +43,9 @@ export class KeyLookups {
     try {
       signal.throwIfAborted();
       const answer = await this.#authenticator.identify(key, connection, signal);
-      if (isRefusal(answer)) this.#users?.delete(key.sha256);
-      else this.#users?.set(key.sha256, answer);
+      const ttl = this.#cacheMs();
+      if (isRefusal(answer) || ttl === 0) this.#users.delete(key.sha256);
+      else this.#users.set(key.sha256, answer, { ttl });
       return answer;
     } finally {
       this.#leave(address);

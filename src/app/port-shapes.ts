@@ -16,6 +16,7 @@ const SHAPES: { readonly [N in PortName]: { readonly [M in keyof PortOf<N>]-?: K
   provisioner: { provision: 'function', release: 'function' },
   transport: { kind: 'string', capabilities: 'object', open: 'function' },
   registry: { addConnection: 'function', connections: 'function' },
+  directory: { report: 'function', list: 'function', end: 'function', close: 'function' },
   observer: { record: 'function' },
   clock: { now: 'function', sleep: 'function' },
   throttle: { enter: 'function', count: 'function' },

@@ -2,6 +2,7 @@ import { isFault } from '../domain/fault.js';
 import type { Refusal } from '../domain/refusal.js';
 import { Departure, isDeparture } from '../domain/session-end.js';
 import type { Session } from '../domain/session.js';
+import type { TimeLimits } from '../domain/time-limits.js';
 import { outcomeOfError, type Outcome } from '../domain/verdict.js';
 import type { ClientChannel } from '../ports/client-channel.js';
 import type { LiveConnection } from '../ports/session-registry.js';
@@ -15,6 +16,8 @@ export interface Visit {
   readonly channel: ClientChannel;
   readonly live: LiveConnection;
   readonly record: SessionRecord;
+  /** Those that held when it began. */
+  readonly limits: TimeLimits;
   /** Aborts, with a Departure or a Fault, when the client leaves or the session must end. */
   readonly control: AbortController;
   /** For those who are asked on its way. */

@@ -8,6 +8,7 @@ import type { PublicKey } from '../domain/public-key.js';
 import { isRefusal, type Refusal } from '../domain/refusal.js';
 import { Departure } from '../domain/session-end.js';
 import type { Caller, Connection, Session } from '../domain/session.js';
+import type { TimeLimits } from '../domain/time-limits.js';
 import type { User } from '../domain/user.js';
 import { verdictOf, type Outcome } from '../domain/verdict.js';
 import { platformWords } from '../domain/words/lines.js';
@@ -38,6 +39,8 @@ export interface ServeGitParts extends DynoRunParts {
   readonly dynoSlots: DynoSlots;
   readonly registry: SessionRegistry;
   readonly newSessionId: () => string;
+  /** Those that hold for what begins now. */
+  readonly limits: () => TimeLimits;
   /** Where the platform's grant says nothing else. */
   readonly lockMode: LockMode;
   readonly appNames: AppNames;
@@ -72,7 +75,7 @@ export class ServeGit implements GitGateway {
     this.#parts.dynoSlots.beginDrain();
     const sessions = this.#parts.registry.connections().flatMap((live) => live.sessions());
     for (const session of sessions.filter(({ id }) => !this.#inQueue.has(id))) {
-      session.notice(drainNotice(this.#parts.limits.drainMs));
+      session.notice(drainNotice(this.#parts.limits().drainMs));
     }
   }
 
@@ -97,7 +100,8 @@ export class ServeGit implements GitGateway {
   }
 
   async #serve(live: LiveConnection, ask: Ask, channel: ClientChannel): Promise<void> {
-    const { clock, limits, newSessionId, observer } = this.#parts;
+    const { clock, newSessionId, observer } = this.#parts;
+    const limits = this.#parts.limits();
     const { caller } = live;
     const record = new SessionRecord(newSessionId(), caller, clock);
     const control = new AbortController();
@@ -106,7 +110,7 @@ export class ServeGit implements GitGateway {
     let outcome: Outcome;
     try {
       const patience = new Patience(clock, observer, record.ids, control.signal);
-      outcome = await this.#answer(ask, { channel, live, record, control, patience });
+      outcome = await this.#answer(ask, { channel, live, record, limits, control, patience });
     } catch (error) {
       outcome = outcomeOf(error, control.signal);
     } finally {
@@ -138,33 +142,34 @@ export class ServeGit implements GitGateway {
   }
 
   /** Nothing is opened for a greeting, so it asks itself whether the key is still good. */
-  async #greet({ live, control, patience }: Visit): Promise<Outcome> {
+  async #greet(visit: Visit): Promise<Outcome> {
+    const { live, limits, patience } = visit;
     const { key, connection } = live.caller;
-    const { limits, lookups } = this.#parts;
     const answer = await patience.ask('identify', limits.authorizeMs, (signal) =>
-      lookups.identifyAnew(key, connection, signal),
+      this.#parts.lookups.identifyAnew(key, connection, signal),
     );
     if (isRefusal(answer)) return refused({ kind: 'key-removed' });
-    return { kind: 'greeted', apps: await this.#appsOf({ key, connection, user: answer }, patience, control.signal) };
+    return { kind: 'greeted', apps: await this.#appsOf({ key, connection, user: answer }, visit) };
   }
 
   /** A greeting is worth giving without them. */
-  async #appsOf(caller: Caller, patience: Patience, signal: AbortSignal): Promise<readonly AppAccess[] | undefined> {
-    const { accessControl, limits, observer } = this.#parts;
+  async #appsOf(caller: Caller, visit: Visit): Promise<readonly AppAccess[] | undefined> {
+    const { limits, control, patience } = visit;
+    const { accessControl, observer } = this.#parts;
     try {
       const apps = await patience.ask('authorize', limits.authorizeMs, (asked) => accessControl.list(caller, asked));
       return apps === undefined ? undefined : listWithinBinding(caller.user, apps);
     } catch (error) {
-      signal.throwIfAborted();
+      control.signal.throwIfAborted();
       observer.record({ type: 'fault', fault: faultFacts(error), connection: caller.connection.id });
       return undefined;
     }
   }
 
   async #serveRequest(run: Run): Promise<Outcome> {
-    const { session, record, patience } = run;
+    const { session, record, limits, patience } = run;
     const grant = await record.timed('authorize', () =>
-      patience.ask('authorize', this.#parts.limits.authorizeMs, (signal) => this.#authorize(session, signal)),
+      patience.ask('authorize', limits.authorizeMs, (signal) => this.#authorize(session, signal)),
     );
     if (isRefusal(grant)) {
       this.#parts.penaltyBook.refused(session.caller, grant);
@@ -192,12 +197,24 @@ export class ServeGit implements GitGateway {
 
   /** From here on it is running: told of a drain, and shown to whoever lists sessions. */
   #list(run: Run, grant: Grant): { remove(): void } {
-    const { session, channel, live } = run;
+    const { session, channel, live, record, control } = run;
     return live.addSession({
       id: session.id,
       app: grant.app,
       service: session.request.service,
       since: this.#parts.clock.now(),
+      get phase() {
+        return record.phase;
+      },
+      get bytesIn() {
+        return record.traffic.bytesIn;
+      },
+      get bytesOut() {
+        return record.traffic.bytesOut;
+      },
+      end: (reason) => {
+        control.abort(new Departure(reason));
+      },
       notice: (words) => {
         if (!channel.stderr.destroyed && !channel.stderr.writableNeedDrain) channel.stderr.write(words);
       },
@@ -224,8 +241,8 @@ export class ServeGit implements GitGateway {
   }
 
   async #lock(run: Run, grant: Grant): ReturnType<RepositoryLocks['acquire']> {
-    const { locks, clock, limits } = this.#parts;
-    const { session, channel, patience } = run;
+    const { locks, clock } = this.#parts;
+    const { session, channel, limits, patience } = run;
     const holder: LockHolder = { user: session.caller.user.name, session: session.id, since: clock.now() };
     const mode = grant.lockMode ?? this.#parts.lockMode;
     const words = (other: LockHolder, waitedMs: number) => waitingWords(grant.app, other, mode, waitedMs);

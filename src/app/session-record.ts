@@ -13,6 +13,8 @@ export class SessionRecord {
   readonly id: string;
   readonly traffic: Traffic = { bytesIn: 0, bytesOut: 0 };
   request: GitRequest | undefined;
+  /** What goes on now, or did last. */
+  phase: Phase = 'authorize';
   readonly #caller: Caller;
   readonly #clock: Clock;
   readonly #since: number;
@@ -38,6 +40,7 @@ export class SessionRecord {
   /** Runs one phase and notes how long it took, however it ends. */
   async timed<T>(phase: Phase, work: () => Promise<T>): Promise<T> {
     const from = this.#clock.now();
+    this.phase = phase;
     try {
       return await work();
     } finally {

@@ -18,3 +18,16 @@ export function seconds(min: number, max: number) {
 
 export const KIB = 1024;
 export const MIB = 1024 ** 2;
+
+/** HOST:PORT, an IPv6 address in brackets. */
+export function address(message: string) {
+  return z.string().transform((text, context) => {
+    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text);
+    const port = Number(match?.[3]);
+    if (match === null || port > 65535) {
+      context.addIssue(message);
+      return z.NEVER;
+    }
+    return { host: match[1] ?? match[2] ?? '', port };
+  });
+}

@@ -7,6 +7,7 @@ import type { Penalties } from '../ports/penalties.js';
 import type { Provisioner } from '../ports/provisioner.js';
 import type { RateLimiter } from '../ports/rate-limiter.js';
 import type { RepositoryLocks } from '../ports/repository-locks.js';
+import type { SessionDirectory } from '../ports/session-directory.js';
 import type { SessionRegistry } from '../ports/session-registry.js';
 import type { Throttle } from '../ports/throttle.js';
 import type { Transport } from '../ports/transport.js';
@@ -36,6 +37,7 @@ export const tokens = {
   /** Bound once for each kind of link; bind another to add one. */
   transport: token<Transport>('transport'),
   registry: token<SessionRegistry>('session-registry'),
+  directory: token<SessionDirectory>('session-directory'),
   observer: token<Observer>('observer'),
   clock: token<Clock>('clock'),
   throttle: token<Throttle>('throttle'),

@@ -61,7 +61,8 @@ export function sampleEvents(text: string): readonly DomainEvent[] {
     { type: 'problem', message: text, error: new Error(text), session: 's-1' },
     { type: 'connection-closed', ...who, user: 'alice', durationMs: 4, reason: 'idle' },
     { type: 'connections-refused', reason: 'too-many-strangers', count: 1, address: text },
-    { type: 'server-draining', sessions: 1, drainMs: 300_000 },
+    { type: 'server-draining', sessions: 1, drainMs: 300_000, delayMs: 0 },
+    { type: 'config-reloaded', changed: ['GITMOUTH_DYNOS'], needRestart: [] },
     { type: 'server-stopped' },
   ];
 }

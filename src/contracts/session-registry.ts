@@ -35,7 +35,18 @@ async function connect({ registry, register }: SessionRegistryHarness, user: str
 }
 
 function session(id: string): LiveSession {
-  return { id, app: 'shop', service: 'git-receive-pack', since: 1, notice: () => undefined, heldBytes: () => 0 };
+  return {
+    id,
+    app: 'shop',
+    service: 'git-receive-pack',
+    since: 1,
+    phase: 'run',
+    bytesIn: 0,
+    bytesOut: 0,
+    end: () => undefined,
+    notice: () => undefined,
+    heldBytes: () => 0,
+  };
 }
 
 function reasonOf(connection: LiveConnection): EndReason | undefined {

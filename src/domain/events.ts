@@ -12,6 +12,8 @@ export type DomainEvent =
   | {
       readonly type: 'server-started';
       readonly address: string;
+      /** Where its health can be asked for, if anywhere. */
+      readonly health?: string;
       readonly hostKeys: readonly string[];
       /** Who knows users and apps: `embedded`, or the kind of a platform elsewhere. */
       readonly platform: string;
@@ -20,7 +22,20 @@ export type DomainEvent =
       /** Modules of the operator's own that take part, where there are any. */
       readonly adapters?: readonly string[];
     }
-  | { readonly type: 'server-draining'; readonly sessions: number; readonly drainMs: number }
+  | {
+      readonly type: 'server-draining';
+      readonly sessions: number;
+      readonly drainMs: number;
+      /** How long everything is served still, before the listener closes. */
+      readonly delayMs: number;
+    }
+  | {
+      readonly type: 'config-reloaded';
+      /** The settings that are other ones than before, by name: their values may be secret. */
+      readonly changed: readonly string[];
+      /** Those that are written anew, and hold from the next start on alone. */
+      readonly needRestart: readonly string[];
+    }
   | { readonly type: 'server-stopped' }
   | { readonly type: 'connection-opened'; readonly connection: string; readonly address: string; readonly port: number }
   | {

@@ -1,3 +1,4 @@
+import type { Phase } from '../domain/events.js';
 import type { GitService } from '../domain/git-request.js';
 import type { EndReason } from '../domain/session-end.js';
 import type { Caller } from '../domain/session.js';
@@ -31,6 +32,13 @@ export interface LiveSession {
   readonly service: GitService;
   /** When it began, in milliseconds since the epoch. */
   readonly since: number;
+  /** What it does now. */
+  readonly phase: Phase;
+  /** Until now: from the client, and to it. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Ends it alone, with the reason's words to its client. The first reason stands. */
+  end(reason: EndReason): void;
   /** Words to the session's user on standard error, as far as the client takes them. */
   notice(words: string): void;
   /** Bytes held for it on our side: what the client's channel and the dyno's pipes have queued. */

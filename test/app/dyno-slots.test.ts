@@ -94,7 +94,7 @@ class Hall {
   constructor(limits: Partial<DynoSlotLimits> = {}, isFar = false, travel?: () => Promise<void>) {
     const near = new MemoryThrottle(this.taken);
     this.far = new FarThrottle(near, travel);
-    this.slots = new DynoSlots(isFar ? this.far : near, { ...LIMITS, ...limits }, this.clock);
+    this.slots = new DynoSlots(isFar ? this.far : near, () => ({ ...LIMITS, ...limits }), this.clock);
   }
 
   ask(user: string, connection = `c-of-${user}`): Guest {

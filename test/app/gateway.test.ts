@@ -16,7 +16,7 @@ import {
   MemoryTransport,
   type MemoryCommand,
 } from '../../src/adapters/memory/index.js';
-import { readConfig, type Config } from '../../src/app/config.js';
+import { ConfigError, readConfig, type Config } from '../../src/app/config.js';
 import { openPlatform } from '../../src/app/platforms/embedded.js';
 import { createGateway, type Gateway } from '../../src/app/gateway.js';
 import { tokens } from '../../src/app/tokens.js';
@@ -263,6 +263,39 @@ describe('what a lifecycle must still deliver', () => {
   });
 });
 
+describe('a reload', () => {
+  withGit('gives its limits to new connections, and those that are open keep theirs', async () => {
+    const settings = { GITMOUTH_IDLE_SECONDS: '600' };
+    const { parts, gateway, port } = await opened(settings);
+    const shorter = readConfig({}, { GITMOUTH_IDLE_SECONDS: '1', GITMOUTH_SANDBOX: 'none' });
+    const { changed } = await gateway.reload(() => shorter);
+    expect(changed).toContain('GITMOUTH_IDLE_SECONDS');
+    const newcomer = new SshClient();
+    parts.platform.register('bob', newcomer.key);
+    await newcomer.connect(port);
+    const since = performance.now();
+    await within(newcomer.closed, 'the new connection to be ended');
+    expect(performance.now() - since).toBeGreaterThan(900);
+    expect(only(gateway.connections()).caller.user.name).toBe('alice');
+    expect(only(parts.observer.ofType('connection-closed'))).toMatchObject({ user: 'bob', reason: 'idle' });
+  });
+
+  withGit('that fails is told of, rejects and changes nothing; those that follow wait for it', async () => {
+    const { parts, gateway } = await opened();
+    const failed = gateway.reload(() => readConfig({}, { GITMOUTH_DYNOS: 'many', GITMOUTH_SANDBOX: 'docker' }));
+    const next = gateway.reload(() => readConfig({}, { GITMOUTH_DRAIN_SECONDS: '7', GITMOUTH_SANDBOX: 'none' }));
+    await expect(failed).rejects.toThrow(ConfigError);
+    const { message } = only(parts.observer.ofType('problem').slice(-1));
+    expect(message).toContain('was not reloaded, and nothing has changed: GITMOUTH_SANDBOX must be auto');
+    expect(message).toContain('; GITMOUTH_DYNOS must be a whole number');
+    expect((await next).changed).toEqual(['GITMOUTH_DRAIN_SECONDS']);
+    expect(only(parts.observer.ofType('config-reloaded')).changed).toEqual(['GITMOUTH_DRAIN_SECONDS']);
+    await gateway.drain();
+    expect(only(parts.observer.ofType('server-draining')).drainMs).toBe(7_000);
+    await expect(gateway.reload(() => readConfig({}, {}))).rejects.toThrow('this server is about to stop');
+  });
+});
+
 describe('a start that makes no sense', () => {
   /** Files of a data folder that this process still has open. */
   function openIn(config: Config): readonly string[] {
@@ -291,6 +324,19 @@ describe('a start that makes no sense', () => {
     );
     expect(openIn(config)).toEqual([]);
     expect(parts.observer.ofType('server-started')).toEqual([]);
+  });
+
+  withGit('with its health on a port that is taken names that setting, and leaves nothing open', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    servers.push(other);
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    const config = configOf({ GITMOUTH_HEALTH_LISTEN: `127.0.0.1:${port}` });
+    const gateway = await createGateway(config, new MemoryParts().module);
+    await expect(gateway.start()).rejects.toThrow(
+      new RegExp(`127\\.0\\.0\\.1:${port} is in use.*set GITMOUTH_HEALTH_LISTEN to another port`),
+    );
+    expect(openIn(config)).toEqual([]);
   });
 
   withGit('because a lifecycle of a module is not ready fails with its words, and closes it', async () => {

@@ -27,7 +27,7 @@ function counted(cacheMs = CACHE_MS) {
       return memory.identify(key, connection, signal);
     },
   };
-  return { platform, memory, clock, asked, lookups: new KeyLookups(authenticator, cacheMs, clock) };
+  return { platform, memory, clock, asked, lookups: new KeyLookups(authenticator, () => cacheMs, clock) };
 }
 
 describe('a user that was found', () => {
@@ -140,7 +140,7 @@ describe('look-ups of one source', () => {
 
   function opened() {
     const questions = new Questions();
-    return { questions, lookups: new KeyLookups(questions, CACHE_MS, new MemoryClock()) };
+    return { questions, lookups: new KeyLookups(questions, () => CACHE_MS, new MemoryClock()) };
   }
 
   test('are eight at a time, and the others get their turn in their order', async () => {

@@ -112,7 +112,7 @@ export class MemoryHouse {
     const allLimits = { ...DEFAULT_TIME_LIMITS, ...limits };
     this.penalties = new MemoryPenalties(this.clock);
     this.serveGit = new ServeGit({
-      lookups: new KeyLookups(this.authenticator, allLimits.lookupCacheMs, this.clock),
+      lookups: new KeyLookups(this.authenticator, () => allLimits.lookupCacheMs, this.clock),
       accessControl: this.#accessControl(),
       locks: this.#repositoryLocks(),
       penaltyBook: new PenaltyBook({
@@ -122,7 +122,7 @@ export class MemoryHouse {
         observer: this.observer,
         clock: this.clock,
       }),
-      dynoSlots: new DynoSlots(this.throttle, { ...DEFAULT_ADMISSION_LIMITS, ...limits }, this.clock),
+      dynoSlots: new DynoSlots(this.throttle, () => ({ ...DEFAULT_ADMISSION_LIMITS, ...limits }), this.clock),
       provisioner: this.#dynoProvisioner(),
       transports: [this.#dynoTransport()],
       registry: this.registry,
@@ -134,7 +134,7 @@ export class MemoryHouse {
       },
       clock: this.clock,
       newSessionId: () => `s-${++this.#sessions}`,
-      limits: allLimits,
+      limits: () => allLimits,
       lockMode,
       lostGraceMs: LOST_GRACE_MS,
       appNames: 'plain',

@@ -118,7 +118,7 @@ describe('without a sandbox', () => {
       expect(stderr).toContain('Put that right, listen on 127.0.0.1 alone, or set GITMOUTH_SANDBOX=none if');
       expect(stderr).not.toMatch(/^ +at /m);
       // The one file that does not depend on anything: what every dyno sees as its config.
-      expect(filesIn(join(account.home, 'data'))).toEqual(['dyno/repository-config']);
+      expect(filesIn(join(account.home, 'data'))).toEqual(['dyno/repository-config-4096-mib']);
     },
   );
 

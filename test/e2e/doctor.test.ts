@@ -84,10 +84,12 @@ describe('the doctor', () => {
     try {
       const address = other.address();
       const port = typeof address === 'object' && address !== null ? address.port : 0;
-      const { code, says } = await examine({ GITMOUTH_LISTEN: `127.0.0.1:${port}` });
+      const taken = `127.0.0.1:${port}`;
+      const { code, says } = await examine({ GITMOUTH_LISTEN: taken, GITMOUTH_HEALTH_LISTEN: taken });
       expect(says['port']).toMatch(
         /^PROBLEM: 127\.0\.0\.1:\d+ is in use: is gitmouth running\? Else set GITMOUTH_LISTEN/,
       );
+      expect(says['health']).toMatch(/^PROBLEM: .* set GITMOUTH_HEALTH_LISTEN to another port/);
       expect(code).toBe(1);
     } finally {
       other.close();

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect } from '@jest/globals';
-import { Door, type Person } from '../support/door.js';
+import { Door, until, type Person } from '../support/door.js';
 import { Master } from '../support/master.js';
 import { needs } from '../support/programs.js';
 import { dynoUserOfItsOwn, expectSound, locksOf, refOf, Remains, temporaryObjects } from '../support/remains.js';
@@ -87,6 +87,42 @@ describe('a server that is told to stop', () => {
     expect(locksOf(door)).toEqual([]);
     expect(temporaryObjects(door.repository('app'))).toEqual([]);
     expect(await refOf(door.repository('app'), 'refs/heads/main')).toBe(await person.must(folder, 'rev-parse', 'main'));
+  });
+
+  test('says so to balancers at once, and serves on until they have seen it', async () => {
+    const delay = { GITMOUTH_DRAIN_DELAY_SECONDS: '3', GITMOUTH_HEALTH_LISTEN: '127.0.0.1:0' };
+    const scene = await doorWithSlowHook(6, delay);
+    const { door, person, folder } = scene;
+    const health = async (path: string) => {
+      const answer = await fetch(`http://${String(door.events('server-started')[0]?.['health'])}${path}`);
+      return `${answer.status} ${await answer.text()}`;
+    };
+    expect([await health('/livez'), await health('/readyz')]).toEqual(['200 ok\n', '200 ok\n']);
+    await door.cli('app', 'create', 'other', '--owner', 'ada');
+    const push = await pushing(scene);
+    try {
+      const since = performance.now();
+      door.signal('SIGTERM');
+      await until(
+        () => door.events('server-draining').length > 0,
+        2_000,
+        () => 'it does not drain',
+      );
+      expect(await health('/readyz')).toBe('503 draining: this server is about to stop\n');
+      expect(await health('/livez')).toBe('200 ok\n');
+      expect(await person.git(folder, 'ls-remote', person.url('other'))).toMatchObject({ code: 0 });
+      expect(performance.now() - since).toBeLessThan(3_000);
+      expect(push.stderr).not.toMatch(NOTICE);
+
+      await push.line('This server is about to restart');
+      expect(performance.now() - since).toBeGreaterThan(2_900);
+      expect(await connectionError(door.port)).toBe('ECONNREFUSED');
+      expect(await health('/readyz')).toMatch(/^503 /);
+      expect(await push.ended()).toMatchObject({ code: 0 });
+      expect(await door.ended()).toBe(0);
+    } finally {
+      await push.kill();
+    }
   });
 
   test('starts nothing new over a connection that is open, and says so', async () => {

@@ -29,10 +29,16 @@ const LEFTOVER = /^\.(?:new|trash)-([^.]+)\./;
  * links, and changed by commands in the sandbox alone.
  */
 export class Repositories {
-  readonly #options: RepositoriesOptions;
-  readonly #config: string;
+  #options: RepositoriesOptions;
+  #config: string;
 
   constructor(options: RepositoriesOptions) {
+    this.#options = options;
+    this.#config = repositoryConfig(options.settings);
+  }
+
+  /** Works by these from the next job on. */
+  use(options: RepositoriesOptions): void {
     this.#options = options;
     this.#config = repositoryConfig(options.settings);
   }

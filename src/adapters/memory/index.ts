@@ -10,6 +10,7 @@ export { MemoryPlatform } from './platform.js';
 export { MemoryProvisioner, type Provision } from './provisioner.js';
 export { MemoryRateLimiter } from './rate-limiter.js';
 export { MemoryRepositoryLocks, type MemoryLockState } from './repository-locks.js';
+export { MemorySessionDirectory, MemorySessionState } from './session-directory.js';
 export { MemorySessionRegistry } from './session-registry.js';
 export { MemoryThrottle } from './throttle.js';
 export { MemoryTransport } from './transport.js';

@@ -98,4 +98,20 @@ export const MIGRATIONS: readonly string[] = [
     expire INTEGER
   ) STRICT;
   `,
+  `
+  -- What each gitmouth serves, as JSON, until it says so anew; and the sessions that somebody has asked to end.
+  CREATE TABLE session_reports (
+    owner TEXT PRIMARY KEY,
+    sessions TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    place TEXT,
+    pid INTEGER NOT NULL,
+    started TEXT
+  ) STRICT;
+
+  CREATE TABLE session_ends (
+    id TEXT PRIMARY KEY,
+    expires_at INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -35,11 +35,14 @@ export interface SshServerOptions {
   readonly enforcedLogin?: string;
 }
 
+/** What of it can be replaced while it runs. */
+export type SshServerChanges = Pick<SshServerOptions, 'hostKeys' | 'algorithms' | 'limits' | 'enforcedLogin'>;
+
 /** The SSH server: accepts connections, and lets go of them. */
 export class SshServer {
-  readonly #options: SshServerOptions;
+  #options: SshServerOptions;
   readonly #listener: NetServer;
-  readonly #ssh: ssh2.Server;
+  #ssh: ssh2.Server;
   readonly #accepted = new Map<Socket, Accepted>();
   readonly #doorkeeper: Doorkeeper;
   readonly #refusals: Refusals;
@@ -55,17 +58,7 @@ export class SshServer {
     this.#options = options;
     this.#doorkeeper = new Doorkeeper(options.throttle, options.limits);
     this.#refusals = new Refusals(options.observer);
-    const hostKeys = options.hostKeys.map((key) => key.privateKey);
-    this.#ssh = new ssh2.Server({
-      hostKeys,
-      ident: SOFTWARE,
-      algorithms: ALGORITHMS[options.algorithms],
-      keepaliveInterval: options.limits.keepaliveMs,
-      keepaliveCountMax: options.limits.keepaliveMisses,
-    });
-    this.#ssh.on('connection', (client, info) => {
-      this.#connected(client, info);
-    });
+    this.#ssh = this.#protocolOf(options);
     // Without TCP_NODELAY a small answer waits for the client's delayed acknowledgement: 148 ms for an ls-remote
     // instead of 24.
     this.#listener = createServer({ noDelay: true }, (socket) => {
@@ -87,6 +80,36 @@ export class SshServer {
     const address = this.#listener.address();
     if (address === null || typeof address === 'string') throw new Error('listening on something that is no TCP port');
     return address;
+  }
+
+  /**
+   * What new connections are served by from then on; those that are open keep what they began with.
+   * @returns how to begin with it, once everything else is ready too.
+   * @throws Error when it makes no server; nothing has changed then.
+   */
+  prepareReload(changes: SshServerChanges): () => void {
+    const { enforcedLogin: _asBefore, ...lasting } = this.#options;
+    const options = { ...lasting, ...changes };
+    const ssh = this.#protocolOf(options);
+    return () => {
+      this.#options = options;
+      this.#ssh = ssh;
+      this.#doorkeeper.limits = options.limits;
+    };
+  }
+
+  /** ssh2's server listens to nothing itself: it is given the sockets that were accepted here. */
+  #protocolOf(options: SshServerOptions): ssh2.Server {
+    const ssh = new ssh2.Server({
+      hostKeys: options.hostKeys.map((key) => key.privateKey),
+      ident: SOFTWARE,
+      algorithms: ALGORITHMS[options.algorithms],
+      keepaliveInterval: options.limits.keepaliveMs,
+      keepaliveCountMax: options.limits.keepaliveMisses,
+    });
+    return ssh.on('connection', (client: Ssh2Connection, info: ClientInfo) => {
+      this.#connected(client, info, options);
+    });
   }
 
   /** Accepts no more connections. */
@@ -116,12 +139,12 @@ export class SshServer {
   }
 
   /** ssh2 lets nobody contain what is thrown here, before anything listens to the connection's errors. */
-  #connected(client: Ssh2Connection, info: ClientInfo): void {
+  #connected(client: Ssh2Connection, info: ClientInfo, options: SshServerOptions): void {
     const socket = socketOf(client);
     const accepted = this.#accepted.get(socket);
     try {
       if (accepted === undefined) throw new Error('a connection over a socket that was not accepted here');
-      accepted.connection = new SshConnection(client, info, accepted, this.#options);
+      accepted.connection = new SshConnection(client, info, accepted, options);
     } catch (error) {
       this.#problem('a connection could not be begun', error, accepted?.id);
       socket.destroy();

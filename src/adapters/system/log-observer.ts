@@ -11,6 +11,9 @@ type Level = 'debug' | 'info' | 'warn' | 'error';
 /** Longer than any name or address; stacks and causes are the only long texts of an event. */
 const MAX_TEXT = 4_000;
 
+/** Bytes kept of lines that could not be written yet; what comes on top of them is lost. */
+const MAX_UNWRITTEN = 1024 ** 2;
+
 /** Deeper than any event. */
 const MAX_DEPTH = 6;
 
@@ -18,7 +21,7 @@ export interface LogOptions {
   readonly format: 'json' | 'text';
   readonly level: Level;
   readonly colors?: boolean;
-  /** Where lines go; standard output by default, written at once so that none is lost at an exit. */
+  /** Where lines go; standard output by default. */
   readonly destination?: DestinationStream;
 }
 
@@ -27,14 +30,27 @@ export class LogObserver implements Observer {
   readonly #logger: Logger;
 
   constructor(options: LogOptions) {
-    const target = options.destination ?? pino.destination({ dest: 1, sync: true });
+    const target = options.destination ?? standardOutput();
     const stream = options.format === 'json' ? target : prettified(target, options.colors === true);
     this.#logger = pino({ level: options.level, timestamp: pino.stdTimeFunctions.isoTime, base: null }, stream);
+  }
+
+  /** From now on. */
+  set level(level: Level) {
+    this.#logger.level = level;
   }
 
   record(event: DomainEvent): void {
     this.#logger[levelOf(event)](escaped(event), sentence(event));
   }
+}
+
+/** Written at once, so that no line is lost at an exit. */
+function standardOutput(): DestinationStream {
+  const target = pino.destination({ dest: 1, sync: true, maxLength: MAX_UNWRITTEN });
+  // A window that was closed (EIO), a full disk: what can't be logged must not end what is served.
+  target.on('error', () => undefined);
+  return target;
 }
 
 /** Line by line and at once: as a stream, pino-pretty would still hold lines when the program ends. */

@@ -73,7 +73,7 @@ export function addAppCommands(program: Command, configure: Configure, withPlatf
     .option('--archive <on|off>', 'whether git archive --remote is allowed', choice('on', 'off'))
     .option('--owner <user>', 'pass it on to another user')
     .action((name: string, options: { branch?: string; archive?: 'on' | 'off'; owner?: string }) => {
-      if (Object.keys(options).every((key) => key === 'data')) {
+      if (Object.keys(options).every((key) => key === 'data' || key === 'config')) {
         throw new Error('say what to set: --branch BRANCH, --archive on|off or --owner USER');
       }
       withPlatform(({ apps }, transaction) => {

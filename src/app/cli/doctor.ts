@@ -27,6 +27,7 @@ export async function examine(config: Config): Promise<readonly Finding[]> {
   const dataFolder = check('data folder', () => examineDataFolder(config));
   const canRead = (await dataFolder).state === 'ok' && existsSync(config.dataFolder);
   const isEmbedded = config.platform.kind === 'embedded';
+  const { healthListen } = config;
   const findings = await Promise.all([
     check('configuration', () => 'every setting is understood'),
     check('node', examineNode),
@@ -42,7 +43,10 @@ export async function examine(config: Config): Promise<readonly Finding[]> {
     ...(isEmbedded ? [checkSandbox(config)] : []),
     checkState(config),
     ...(config.adapters.length > 0 ? [check('adapters', () => examineAdapters(config))] : []),
-    check('port', () => examinePort(config)),
+    check('port', () => examineAddress(config.listen)),
+    ...(healthListen === undefined
+      ? []
+      : [check('health', () => examineAddress(healthListen, 'GITMOUTH_HEALTH_LISTEN'))]),
   ]);
   return [...findings, ...(await examinePlatform(config))];
 }
@@ -160,14 +164,15 @@ function makePassingFolder(parent: string): string {
   return folder;
 }
 
-async function examinePort({ listen: { host, port } }: Config): Promise<string> {
+async function examineAddress(address: Config['listen'], setting?: string): Promise<string> {
+  const { host, port } = address;
   const server = createServer();
   try {
     server.listen(port, host);
     await once(server, 'listening');
     return `${host}:${port} is free`;
   } catch (error) {
-    const problem = listenProblem(error, host, port);
+    const problem = listenProblem(error, address, setting);
     throw problem === undefined ? error : new Error(problem, { cause: error });
   } finally {
     server.close();

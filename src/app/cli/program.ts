@@ -13,6 +13,7 @@ import {
   addHostKeyCommand,
   addLockCommands,
   addServeCommand,
+  addSessionCommands,
 } from './server-commands.js';
 import { addUserCommands } from './users.js';
 
@@ -20,11 +21,12 @@ const EXIT_PROBLEM = 1;
 
 /** Runs the command line; resolves with the exit status. Problems are said in a sentence on standard error. */
 export async function run(argv: readonly string[]): Promise<number> {
-  let dataFolder: string | undefined;
+  let options: { readonly data?: string; readonly config?: string } = {};
   let status = 0;
   const configure: Configure = (listen) =>
     readConfig({
-      ...(dataFolder === undefined ? {} : { GITMOUTH_DATA: dataFolder }),
+      ...(options.config === undefined ? {} : { GITMOUTH_CONFIG: options.config }),
+      ...(options.data === undefined ? {} : { GITMOUTH_DATA: options.data }),
       ...(listen === undefined ? {} : { GITMOUTH_LISTEN: listen }),
     });
   const withPlatform: WithPlatform = (action) => {
@@ -48,7 +50,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     .configureOutput({ writeErr: (text) => process.stderr.write(printableLines(text)) })
     .configureHelp({ showGlobalOptions: true })
     .hook('preAction', (_program, command) => {
-      dataFolder = command.opts<{ data?: string }>().data;
+      // A command with subcommands takes what they were given for its own.
+      options = command.optsWithGlobals<typeof options>();
     });
   addServeCommand(program, configure);
   addUserCommands(program, withPlatform);
@@ -57,11 +60,15 @@ export async function run(argv: readonly string[]): Promise<number> {
   addLockCommands(program, configure);
   addHostKeyCommand(program, configure);
   addDynoKeyCommand(program, configure);
+  addSessionCommands(program, configure);
   addDoctorCommand(program, configure, (problems) => {
     status = problems === 0 ? 0 : EXIT_PROBLEM;
   });
-  for (const leaf of leaves(program)) {
-    leaf.option('--data <folder>', 'data folder (or GITMOUTH_DATA; ./data by default)').exitOverride();
+  for (const command of actions(program)) {
+    command
+      .option('--data <folder>', 'data folder (or GITMOUTH_DATA; ./data by default)')
+      .option('--config <file>', 'file of settings in the form of .env.example (or GITMOUTH_CONFIG)')
+      .exitOverride();
   }
 
   try {
@@ -74,8 +81,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-function leaves(command: Command): readonly Command[] {
-  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+/** Those that do something: all without subcommands, and `sessions`, which lists by itself. */
+function actions(command: Command): readonly Command[] {
+  const below = command.commands.flatMap(actions);
+  return below.length === 0 || command.name() === 'sessions' ? [command, ...below] : below;
 }
 
 /** A sentence for people; a stack only for what nobody expected. */

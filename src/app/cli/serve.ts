@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve as resolvePath } from 'node:path';
 import { loadOrCreateHostKeys } from '../../adapters/ssh2/host-keys.js';
@@ -6,18 +7,22 @@ import { openPlatform } from '../platforms/embedded.js';
 import { createGateway, type Gateway } from '../gateway.js';
 import { hostKeysAt } from '../host-keys-at.js';
 import { firstUserName, makeFirstUser } from './first-user.js';
-import { terminal } from './output.js';
+import { printableLines, terminal } from './output.js';
 
 /** After a second signal, how long the end may take before the process goes without it. */
 const HURRY_MS = 1_000;
 
-/** Resolves when the server has ended. */
-export async function serve(config: Config): Promise<void> {
+/**
+ * Resolves when the server has ended.
+ * @param read gives the configuration, anew each time.
+ */
+export async function serve(read: () => Config): Promise<void> {
+  const config = read();
   const gateway = await createGateway(config);
   const user = await firstUser(config);
   const { host, port } = await gateway.start();
   for (const line of welcome(config, host, port, user)) terminal.err(line);
-  await untilSignalled(gateway);
+  await untilSignalled(gateway, read);
 }
 
 async function firstUser(config: Config): Promise<string | undefined> {
@@ -71,7 +76,9 @@ function inShell(text: string): string {
 }
 
 /** Resolves when everything is closed. */
-async function untilSignalled(gateway: Gateway): Promise<void> {
+async function untilSignalled(gateway: Gateway, read: () => Config): Promise<void> {
+  const reload = new Reloading(gateway, read);
+  const hadTerminal = hasTerminal();
   await new Promise<void>((resolve, reject) => {
     let signals = 0;
     const onSignal = (signal: NodeJS.Signals) => {
@@ -86,6 +93,11 @@ async function untilSignalled(gateway: Gateway): Promise<void> {
     };
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
+    process.on('SIGHUP', () => {
+      // The window it was started in was closed: nobody has asked for a reload.
+      if (hadTerminal && !hasTerminal()) onSignal('SIGTERM');
+      else reload.ask();
+    });
     // Nothing below may throw past its session; if something does, the state is unknown: stop well, and let a
     // supervisor start anew.
     process.on('uncaughtException', (error) => {
@@ -94,4 +106,54 @@ async function untilSignalled(gateway: Gateway): Promise<void> {
       gateway.drain().then(() => process.exit(70), reject);
     });
   });
+}
+
+/** Reloads when asked to; once more, when it was asked to meanwhile. */
+class Reloading {
+  readonly #gateway: Gateway;
+  readonly #read: () => Config;
+  #isAsked = false;
+  #isRunning = false;
+
+  constructor(gateway: Gateway, read: () => Config) {
+    this.#gateway = gateway;
+    this.#read = read;
+  }
+
+  ask(): void {
+    this.#isAsked = true;
+    if (!this.#isRunning) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#isAsked) {
+      this.#isAsked = false;
+      await this.#reload();
+    }
+    this.#isRunning = false;
+  }
+
+  async #reload(): Promise<void> {
+    try {
+      const { changed, needRestart } = await this.#gateway.reload(this.#read);
+      terminal.err(
+        `SIGHUP: reloaded; ${changed.length === 0 ? 'no setting has changed' : `changed: ${changed.join(', ')}`}.`,
+      );
+      if (needRestart.length > 0) terminal.err(`  Needs a restart: ${needRestart.join(', ')}.`);
+    } catch (error) {
+      terminal.err(
+        printableLines(`SIGHUP: nothing was changed. ${error instanceof Error ? error.message : String(error)}`),
+      );
+    }
+  }
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -13,12 +13,13 @@ const MARK = { ok: 'ok     ', warning: 'warning', problem: 'PROBLEM' } as const;
 export function addServeCommand(program: Command, configure: Configure): void {
   program
     .command('serve')
-    .description('Serve git over SSH until SIGTERM or SIGINT.')
+    .description('Serve git over SSH until SIGTERM or SIGINT; SIGHUP reads the settings of --config again.')
     .option('--listen <host:port>', 'address to listen on (or GITMOUTH_LISTEN; 127.0.0.1:2222 by default)')
     .action(async (options: { listen?: string }) => {
-      const config = configure(options.listen);
+      // Said before anything is loaded, as a mistake in a setting is the likeliest.
+      configure(options.listen);
       const { serve } = await import('./serve.js');
-      await serve(config);
+      await serve(() => configure(options.listen));
     });
 }
 
@@ -97,5 +98,26 @@ export function addDynoKeyCommand(program: Command, configure: Configure): void 
       const { shownDynoKey } = await import('./dyno-key.js');
       const shown = shownDynoKey(config);
       terminal.out(options.json ? json(shown) : shown.publicKey);
+    });
+}
+
+/** `sessions …`: who is doing what, over all gitmouths that share a state. */
+export function addSessionCommands(program: Command, configure: Configure): void {
+  const sessions = program
+    .command('sessions')
+    .description('List what is being served, by all gitmouths that share the state; or end a session.')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: boolean }) => {
+      const config = configure();
+      const { listSessions } = await import('./sessions.js');
+      await listSessions(config, options.json === true);
+    });
+  sessions
+    .command('end <id>')
+    .description('End a session, with a sentence to its client.')
+    .action(async (id: string) => {
+      const config = configure();
+      const { endSession } = await import('./sessions.js');
+      await endSession(config, id);
     });
 }

@@ -1,7 +1,7 @@
 /** Dynos as processes of this machine, as the configuration wants them. */
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Repositories } from '../../adapters/embedded/repositories.js';
+import { Repositories, type RepositoriesOptions } from '../../adapters/embedded/repositories.js';
 import { repositoryConfig } from '../../adapters/embedded/repository-config.js';
 import { BubblewrapSandbox } from '../../adapters/process/bubblewrap.js';
 import { chooseSandbox, type SandboxChoice } from '../../adapters/process/choose-sandbox.js';
@@ -12,6 +12,7 @@ import type { HostUser, Sandbox } from '../../adapters/process/sandbox.js';
 import { UnsandboxedSandbox } from '../../adapters/process/unsandboxed.js';
 import { isLoopback } from '../../domain/address.js';
 import type { Config } from '../config.js';
+import { MIB } from '../setting-checks.js';
 
 /** How long a job of gitmouth's own that grows with its repository may take. */
 const LONG_JOB_MS = 3_600_000;
@@ -31,15 +32,19 @@ export function processTransport(config: Config, sandbox: Sandbox): ProcessTrans
 }
 
 export function repositoriesOf(config: Config, dynoSandbox: Sandbox): Repositories {
+  return new Repositories(repositoriesOptions(config, dynoSandbox));
+}
+
+export function repositoriesOptions(config: Config, dynoSandbox: Sandbox): RepositoriesOptions {
   const sandbox = makeJobSandbox(config, dynoSandbox.name);
   const owner = runAs(config).runAs;
-  return new Repositories({
+  return {
     folder: join(config.dataFolder, 'repositories'),
     settings: { maxPackBytes: config.maxPackBytes },
     run: runInSandbox(sandbox),
     runLong: runInSandbox(sandbox, LONG_JOB_MS),
     ...(owner === undefined ? {} : { owner }),
-  });
+  };
 }
 
 /** Said apart, and before anything is made: a dyno without the folder would look like a sandbox that does not work. */
@@ -70,14 +75,17 @@ function operatorHooks(config: Config): { readonly operatorHooks?: string } {
   return config.hooksFolder === undefined ? {} : { operatorHooks: config.hooksFolder };
 }
 
-/** What every dyno sees as its repository's config: a file of ours, out of reach of any hook. */
+/**
+ * What every dyno sees as its repository's config: a file of ours, out of reach of any hook. One for each text, as a
+ * configuration that is only tried must change nothing for those who run by another.
+ */
 function writeRepositoryConfig(config: Config): string {
   const folder = join(config.dataFolder, 'dyno');
-  const file = join(folder, 'repository-config');
+  const file = join(folder, `repository-config-${config.maxPackBytes / MIB}-mib`);
   const text = repositoryConfig({ maxPackBytes: config.maxPackBytes });
   if (existsSync(file) && readFileSync(file, 'utf8') === text) return file;
   mkdirSync(folder, { recursive: true, mode: 0o755 });
-  // Renamed into place: dynos of a server that runs already keep the file they have open.
+  // Renamed into place: nobody finds a part of it.
   writeFileSync(`${file}.new`, text, { mode: 0o644 });
   renameSync(`${file}.new`, file);
   return file;

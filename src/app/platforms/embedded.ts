@@ -11,7 +11,13 @@ import { SystemClock } from '../../adapters/system/clock.js';
 import type { Config } from '../config.js';
 import { makeDataFolder } from '../data-folder.js';
 import { openState, type State } from '../state/state.js';
-import { chooseSandboxFor, processTransport, repositoriesOf, requireHooksFolder } from './dynos-here.js';
+import {
+  chooseSandboxFor,
+  processTransport,
+  repositoriesOf,
+  repositoriesOptions,
+  requireHooksFolder,
+} from './dynos-here.js';
 import type { Platform } from './platform.js';
 
 /** Everything in the data folder, dynos as processes of this machine. */
@@ -22,6 +28,7 @@ export async function embedded(config: Config): Promise<Platform> {
   const { platform, db } = openPlatform(config);
   const repositories = repositoriesOf(config, sandbox);
   const registry = new EmbeddedSessionRegistry(db);
+  let transport = processTransport(config, sandbox);
   const close = () => {
     registry.close();
     db.close();
@@ -36,7 +43,11 @@ export async function embedded(config: Config): Promise<Platform> {
       const fences = new Fences(join(config.dataFolder, 'fences'), db);
       return new EmbeddedProvisioner(platform.apps, repositories, keeper, fences, config.creation.limit);
     },
-    transport: () => processTransport(config, sandbox),
+    transport: () => ({
+      kind: transport.kind,
+      capabilities: transport.capabilities,
+      open: (dyno, signal) => transport.open(dyno, signal),
+    }),
     registry: () => registry,
     lifecycle: (locks, observer) => ({
       async prepare() {
@@ -51,8 +62,29 @@ export async function embedded(config: Config): Promise<Platform> {
       finish: () => Promise.resolve(),
       close,
     }),
+    unreadiness: () => (isThere(db) ? undefined : 'the database does not answer'),
+    async reload(wanted) {
+      requireHooksFolder(wanted);
+      const choice = await chooseSandboxFor(wanted);
+      return {
+        warnings: choice.warning === undefined ? [] : [choice.warning],
+        begin: () => {
+          transport = processTransport(wanted, choice.sandbox);
+          repositories.use(repositoriesOptions(wanted, choice.sandbox));
+        },
+      };
+    },
     close,
   };
+}
+
+function isThere(db: Database): boolean {
+  try {
+    db.prepare('SELECT 1 FROM users LIMIT 1').get();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

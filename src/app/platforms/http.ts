@@ -18,6 +18,7 @@ export function http(config: Config, platform: HttpPlatformConfig): Platform {
   const clientKey = dynoKey(config, platform);
   const client = openPlatformClient(platform);
   let provisioner: HttpProvisioner | undefined;
+  let transport = transportOf(config, platform, clientKey);
   const close = () => {
     provisioner?.close();
     client.close();
@@ -30,22 +31,35 @@ export function http(config: Config, platform: HttpPlatformConfig): Platform {
       provisioner = new HttpProvisioner(client, observer, clock);
       return provisioner;
     },
-    transport: () =>
-      new SshDynoTransport({
-        ...DEFAULT_SSH_DYNO_LIMITS,
-        clientKey: clientKey.privateKey,
-        variables: platform.dynos.variables,
-        connectMs: platform.dynos.connectMs,
-        graceMs: config.limits.terminateGraceMs,
-      }),
+    transport: () => ({
+      kind: transport.kind,
+      capabilities: transport.capabilities,
+      open: (dyno, signal) => transport.open(dyno, signal),
+    }),
     registry: (authenticator, clock) => new WatchingSessionRegistry(authenticator, clock),
     lifecycle: () => ({
       prepare: () => Promise.resolve(),
       finish: (signal) => provisioner?.finish(signal) ?? Promise.resolve(),
       close,
     }),
+    reload: async (wanted) => ({
+      warnings: [],
+      begin: () => {
+        transport = transportOf(wanted, platform, clientKey);
+      },
+    }),
     close,
   };
+}
+
+function transportOf({ limits }: Config, { dynos }: HttpPlatformConfig, clientKey: ClientKey): SshDynoTransport {
+  return new SshDynoTransport({
+    ...DEFAULT_SSH_DYNO_LIMITS,
+    clientKey: clientKey.privateKey,
+    variables: dynos.variables,
+    connectMs: dynos.connectMs,
+    graceMs: limits.terminateGraceMs,
+  });
 }
 
 export function openPlatformClient({ api }: HttpPlatformConfig): PlatformClient {

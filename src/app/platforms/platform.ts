@@ -6,6 +6,7 @@ import type { Provisioner } from '../../ports/provisioner.js';
 import type { RepositoryLocks } from '../../ports/repository-locks.js';
 import type { SessionRegistry } from '../../ports/session-registry.js';
 import type { Transport } from '../../ports/transport.js';
+import type { Config } from '../config.js';
 import type { Lifecycle } from '../tokens.js';
 
 /**
@@ -23,6 +24,20 @@ export interface Platform {
   transport(): Transport;
   registry(authenticator: Authenticator, clock: Clock): SessionRegistry;
   lifecycle(locks: RepositoryLocks, observer: Observer): Lifecycle;
+  /** Why no request can be served just now, as far as that is cheap to know; undefined when there is no reason. */
+  unreadiness?(): string | undefined;
+  /**
+   * Makes ready what another configuration wants, for dynos that are made after it is begun with; running ones keep what they
+   * have. Without it, nothing of this platform can be replaced.
+   * @returns how to begin with it, once everything else is ready too; and what an operator is told loudly then.
+   * @throws Error, in words for the operator, when it can't be; nothing has changed then.
+   */
+  reload?(config: Config): Promise<PreparedPlatform>;
   /** Lets go of what opening it took, also where no lifecycle came about. Idempotent. */
   close(): void;
+}
+
+export interface PreparedPlatform {
+  readonly warnings: readonly string[];
+  begin(): void;
 }

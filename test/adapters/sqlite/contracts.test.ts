@@ -5,9 +5,12 @@ import { openDatabase, openForPassingThings } from '../../../src/adapters/sqlite
 import { SqliteLocks } from '../../../src/adapters/sqlite/sqlite-locks.js';
 import { SqlitePenalties } from '../../../src/adapters/sqlite/sqlite-penalties.js';
 import { SqliteRateLimiter } from '../../../src/adapters/sqlite/sqlite-rate-limiter.js';
+import { SqliteSessionDirectory } from '../../../src/adapters/sqlite/sqlite-session-directory.js';
 import { penaltiesContract } from '../../../src/contracts/penalties.js';
 import { rateLimiterContract } from '../../../src/contracts/rate-limiter.js';
 import { repositoryLocksContract } from '../../../src/contracts/repository-locks.js';
+import { sessionDirectoryContract } from '../../../src/contracts/session-directory.js';
+import { REPORT_LASTS_MS } from '../../../src/domain/listed-session.js';
 import { runContract } from '../../support/contract.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
@@ -74,6 +77,23 @@ runContract(
     return {
       one: new SqliteRateLimiter(db),
       other: new SqliteRateLimiter(otherDb),
+      breakDown: async () => {
+        db.close();
+      },
+      close,
+    };
+  }),
+);
+
+runContract(
+  'the SQLite session directory',
+  sessionDirectoryContract(async () => {
+    const { clock, db, otherDb, close } = twoHandles(openForPassingThings);
+    return {
+      one: new SqliteSessionDirectory(db, clock, 'g-one'),
+      other: new SqliteSessionDirectory(otherDb, clock, 'g-other'),
+      lastsMs: REPORT_LASTS_MS,
+      pass: (ms: number) => clock.advance(ms),
       breakDown: async () => {
         db.close();
       },

@@ -20,8 +20,9 @@ export interface Admission {
 
 /** Lets connections in, before a byte of theirs is read, as the domain's policy says (OpenSSH's MaxStartups). */
 export class Doorkeeper {
+  /** What the next connections are admitted by. */
+  limits: AdmissionLimits;
   readonly #throttle: Throttle;
-  readonly #limits: AdmissionLimits;
   readonly #random: () => number;
   /** Those who have not logged in, by source. */
   readonly #strangers = new Map<string, Set<Stranger>>();
@@ -31,7 +32,7 @@ export class Doorkeeper {
 
   constructor(throttle: Throttle, limits: AdmissionLimits, random: () => number = Math.random) {
     this.#throttle = throttle;
-    this.#limits = limits;
+    this.limits = limits;
     this.#random = random;
   }
 
@@ -41,7 +42,7 @@ export class Doorkeeper {
    * @throws what the throttle throws; nothing stays taken then.
    */
   async admit(address: string, turnAway: TurnAway): Promise<Admission | TurnedAway> {
-    const place = await this.#throttle.enter('connections', EVERYBODY, this.#limits.connections);
+    const place = await this.#throttle.enter('connections', EVERYBODY, this.limits.connections);
     if (place === undefined) return 'too-many-connections';
     const source = sourceOf(address);
     let stranger: Stranger | undefined;
@@ -87,7 +88,7 @@ export class Doorkeeper {
       total: await this.#throttle.count('unauthenticated', EVERYBODY),
       ofSource: await this.#throttle.count('unauthenticated-of-source', source),
     };
-    const decision = decideUnauthenticated(now, this.#limits, this.#random());
+    const decision = decideUnauthenticated(now, this.limits, this.#random());
     if (decision === 'refuse') return undefined;
     if (decision === 'replace') {
       if (mayWait && this.#hasRoomInLine(source)) return this.#wait(source);
@@ -97,7 +98,7 @@ export class Doorkeeper {
   }
 
   async #take(source: string, turnAway: TurnAway): Promise<Stranger | undefined> {
-    const { unauthenticated, unauthenticatedPerSource } = this.#limits;
+    const { unauthenticated, unauthenticatedPerSource } = this.limits;
     const ofAll = await this.#throttle.enter('unauthenticated', EVERYBODY, unauthenticated);
     if (ofAll === undefined) return undefined;
     let ofSource: Place | undefined;
@@ -132,7 +133,7 @@ export class Doorkeeper {
 
   /** As many wait as have a place. */
   #hasRoomInLine(source: string): boolean {
-    return (this.#waiting.get(source)?.length ?? 0) < this.#limits.unauthenticatedPerSource;
+    return (this.#waiting.get(source)?.length ?? 0) < this.limits.unauthenticatedPerSource;
   }
 
   #wait(source: string): Wait {

@@ -1,0 +1,49 @@
+/** The live sessions of gitmouths that share a Redis. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll } from '@jest/globals';
+import { connectRedis } from '../../../src/adapters/redis/redis-connection.js';
+import { RedisSessionDirectory } from '../../../src/adapters/redis/redis-session-directory.js';
+import { sessionDirectoryContract } from '../../../src/contracts/session-directory.js';
+import { runContract } from '../../support/contract.js';
+import { needs } from '../../support/programs.js';
+import { RedisServer } from '../../support/redis.js';
+
+const LASTS_MS = 500;
+
+const { describe } = needs('redis-server');
+
+describe('over Redis', () => {
+  let server: RedisServer;
+
+  beforeAll(async () => {
+    server = await RedisServer.start();
+  });
+
+  afterAll(() => server.stop());
+
+  runContract(
+    'the Redis session directory',
+    sessionDirectoryContract(async () => {
+      server.cli('FLUSHALL');
+      const [redis, otherRedis] = [connectRedis(server.url, ignore), connectRedis(server.url, ignore)];
+      await Promise.all([redis, otherRedis].map((each) => new Promise<void>((resolve) => each.once('ready', resolve))));
+      return {
+        one: new RedisSessionDirectory(redis, 'g-one', LASTS_MS),
+        other: new RedisSessionDirectory(otherRedis, 'g-other', LASTS_MS),
+        lastsMs: LASTS_MS,
+        pass: (ms: number) => sleep(ms),
+        breakDown: async () => {
+          redis.disconnect();
+        },
+        close: async () => {
+          redis.disconnect();
+          otherRedis.disconnect();
+        },
+      };
+    }),
+  );
+});
+
+function ignore(): void {
+  // What can't be reached is seen by whoever asks.
+}

@@ -1,0 +1,181 @@
+/** SIGHUP to the server: what is written anew holds for what begins then, as a whole or not at all. */
+import { chmodSync, cpSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect } from '@jest/globals';
+import { Door, execute, PROGRAM, until, type Person } from '../support/door.js';
+import { HeldBuilds } from '../support/held-builds.js';
+import { descendantsOf, runningProcesses } from '../support/machine.js';
+import { needs } from '../support/programs.js';
+import { dynoUserOfItsOwn } from '../support/remains.js';
+import { Running } from '../support/running.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+const { describe, test } = needs('git', 'ssh', 'ssh-keygen', 'bwrap', 'script');
+
+let builds: HeldBuilds;
+let file: string;
+let door: Door;
+let ada: Person;
+let push: Running | undefined;
+
+beforeEach(async () => {
+  builds = new HeldBuilds();
+  file = join(temporaryFolder('config'), 'gitmouth.conf');
+  settings({ GITMOUTH_DYNO_MEMORY_MIB: '1024' });
+  door = new Door({ GITMOUTH_CONFIG: file, GITMOUTH_DYNO_USER: String(dynoUserOfItsOwn()) });
+  await door.start();
+  ada = await door.person('ada');
+});
+
+afterEach(async () => {
+  builds.release();
+  await push?.kill();
+  push = undefined;
+  await door.stop();
+});
+
+function settings(values: Record<string, string>): void {
+  const all = { GITMOUTH_HOOKS: builds.folder, ...values };
+  const lines = Object.entries(all).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(file, `# settings of a test\n${lines.join('')}`);
+}
+
+async function reloaded(): Promise<Record<string, unknown>> {
+  const count = door.events('config-reloaded').length;
+  door.signal('SIGHUP');
+  await until(
+    () => door.events('config-reloaded').length > count,
+    20_000,
+    () => `no reload:\n${door.said}${door.log}`,
+  );
+  return door.events('config-reloaded').at(-1) ?? {};
+}
+
+/** What is said of a reload that changes nothing. */
+async function notReloaded(): Promise<string> {
+  const count = door.events('problem').length;
+  door.signal('SIGHUP');
+  await until(
+    () => door.events('problem').length > count,
+    20_000,
+    () => `no problem was told of:\n${door.said}${door.log}`,
+  );
+  return String(door.events('problem').at(-1)?.['message']);
+}
+
+/** What a hook says of the dyno that a push of this person gets now. */
+async function dynoOf(person: Person): Promise<string> {
+  const app = `free-${performance.now().toFixed(0)}`;
+  const { code, stderr } = await person.git(await person.repository(), 'push', person.url(app), 'main');
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  return /^remote: (memory .*?)\s*$/m.exec(stderr)?.[1] ?? stderr;
+}
+
+async function shownHostKey(): Promise<string> {
+  const { stdout } = await execute('ssh-keyscan', ['-t', 'rsa', '-p', String(door.port), '127.0.0.1']);
+  return /ssh-rsa (\S+)/.exec(stdout)?.[1] ?? stdout;
+}
+
+/** A server as somebody starts it in a window, and what it runs as. */
+async function inWindow(): Promise<{ readonly window: Running; readonly server: number }> {
+  const data = join(temporaryFolder('window'), 'data');
+  cpSync(join(door.data, 'host-keys'), join(data, 'host-keys'), { recursive: true });
+  const env = { HOME: temporaryFolder('home'), GITMOUTH_DATA: data, GITMOUTH_LISTEN: '127.0.0.1:0' };
+  const window = new Running('script', ['-qfc', `exec ${process.execPath} ${PROGRAM} serve`, '/dev/null'], { env });
+  await until(
+    () => window.stdout.includes('gitmouth listens on'),
+    20_000,
+    () => `it does not listen: ${window.stdout}${window.stderr}`,
+  );
+  const server = descendantsOf(window.pid).find(({ command }) => /main\.js serve/.test(command))?.pid;
+  if (server === undefined) throw new Error('the server is not there');
+  return { window, server };
+}
+
+const ownNetwork = () => readlinkSync('/proc/self/ns/net');
+
+describe('a reload', () => {
+  test('gives new connections the new host key and limits and new dynos the new sandbox, while a push goes on by the old', async () => {
+    push = await builds.push(ada, await ada.repository());
+    expect(push.stderr).toContain(`memory ${1024 * 1024},`);
+    expect(push.stderr).not.toContain(ownNetwork());
+    const before = await shownHostKey();
+
+    const keyFile = join(door.data, 'host-keys', 'ssh_host_rsa_key');
+    await execute('ssh-keygen', ['-q', '-t', 'rsa', '-b', '3072', '-N', '', '-f', `${keyFile}.new`]);
+    renameSync(`${keyFile}.new`, keyFile);
+    settings({
+      GITMOUTH_DYNO_MEMORY_MIB: '512',
+      GITMOUTH_DYNO_NETWORK: 'on',
+      GITMOUTH_MAX_PACK_MIB: '7',
+      GITMOUTH_CONNECTIONS_PER_USER: '1',
+      GITMOUTH_APPS_PER_USER: '50',
+    });
+    expect(await reloaded()).toMatchObject({
+      changed: [
+        ...['GITMOUTH_DYNO_NETWORK', 'GITMOUTH_DYNO_MEMORY_MIB', 'GITMOUTH_MAX_PACK_MIB'],
+        'GITMOUTH_CONNECTIONS_PER_USER',
+      ],
+      needRestart: ['GITMOUTH_APPS_PER_USER'],
+    });
+    expect(door.said).toMatch(/SIGHUP: reloaded; changed: .*\n {2}Needs a restart: GITMOUTH_APPS_PER_USER\./);
+
+    const after = await shownHostKey();
+    expect(after).not.toBe(before);
+    expect(after.length).toBeGreaterThan(300);
+    const more = await ada.ssh(['-T']);
+    expect(more.stderr).toContain('as many connections open here as one user may');
+    const dyno = await dynoOf(await door.person('bob'));
+    expect(dyno).toBe(`memory ${512 * 1024}, net ${ownNetwork()}, pack ${7 * 1024 ** 2}`);
+
+    builds.release();
+    const { code, stderr } = await push.ended();
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('the build ends') });
+  });
+
+  test('that can not be changes nothing, and says why: a bad file, a key that others can read, a sandbox without its hooks', async () => {
+    const key = await shownHostKey();
+    settings({ GITMOUTH_DYNO_MEMORY_MIB: '512', GITMOUTH_DYNO_NETWORK: 'yes', GITMOUTH_DYNOZ: '1' });
+    const bad = await notReloaded();
+    expect(bad).toContain(`GITMOUTH_DYNO_NETWORK must be on or off; it is 'yes' (in ${file})`);
+    expect(bad).toContain(`GITMOUTH_DYNOZ is not a setting of gitmouth: check its name (in ${file})`);
+    expect(door.said).toContain('SIGHUP: nothing was changed. The configuration, with');
+
+    settings({ GITMOUTH_DYNO_MEMORY_MIB: '512' });
+    const keyFile = join(door.data, 'host-keys', 'ssh_host_ed25519_key');
+    chmodSync(keyFile, 0o644);
+    expect(await notReloaded()).toContain(keyFile);
+    chmodSync(keyFile, 0o600);
+
+    settings({ GITMOUTH_DYNO_MEMORY_MIB: '512', GITMOUTH_HOOKS: `${builds.folder}-gone` });
+    expect(await notReloaded()).toContain(`GITMOUTH_HOOKS is ${builds.folder}-gone, and there is no such folder`);
+
+    rmSync(file);
+    expect(await notReloaded()).toContain(`${file} can't be read`);
+
+    expect(door.events('config-reloaded')).toEqual([]);
+    expect(await shownHostKey()).toBe(key);
+    expect(await dynoOf(ada)).toMatch(`memory ${1024 * 1024},`);
+  });
+});
+
+describe('a server in a window', () => {
+  test('reloads when it is told to, and stops when the window is closed', async () => {
+    const { window, server } = await inWindow();
+    try {
+      process.kill(server, 'SIGHUP');
+      await until(
+        () => window.stdout.includes('SIGHUP: reloaded; no setting has changed.'),
+        20_000,
+        () => `it does not reload: ${window.stdout}`,
+      );
+    } finally {
+      await window.kill();
+    }
+    await until(
+      () => runningProcesses().every(({ pid }) => pid !== server),
+      20_000,
+      () => 'it goes on without its window',
+    );
+  });
+});
