@@ -15,7 +15,9 @@ runContract(
 test('the memory observer gives the events of one type', () => {
   const observer = new MemoryObserver();
   for (const event of sampleEvents('harmless')) observer.record(event);
-  expect(observer.ofType('server-draining')).toEqual([{ type: 'server-draining', sessions: 1, drainMs: 300_000 }]);
+  expect(observer.ofType('server-draining')).toEqual([
+    { type: 'server-draining', sessions: 1, drainMs: 300_000, delayMs: 0 },
+  ]);
 });
 
 runContract(
