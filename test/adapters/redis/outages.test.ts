@@ -112,7 +112,10 @@ describe('the Redis locks', () => {
     expect(await listed).toBeLessThan(QUICKLY_MS);
     server.signal('SIGCONT');
     // What bob had asked for is answered now, with nobody left to take it.
-    await until(async () => (await holderOf(other, 'blog').catch(() => 'away')) === undefined, 'the blog to be free');
+    let apps: readonly string[] | undefined;
+    const look = async () => (await other.held(never())).map(({ app }) => app);
+    await until(async () => (apps = await look().catch(() => undefined)) !== undefined, 'Redis to answer');
+    expect(apps).not.toContain('blog');
     await until(async () => (await holderOf(locks).catch(() => 'away')) === undefined, 'the shop to be free');
     await lease.release();
     expect(await other.held(never())).toEqual([]);
