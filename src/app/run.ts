@@ -27,6 +27,8 @@ export interface Visit {
 /** A request on its way, with all that its steps share. */
 export interface Run extends Visit {
   readonly session: Session;
+  /** The app's own name, once the platform has told it. */
+  app?: string;
   /** The dyno's end, once there is one. */
   opened?: DynoSession;
 }

@@ -167,6 +167,15 @@ export class ServeGit implements GitGateway {
   }
 
   async #serveRequest(run: Run): Promise<Outcome> {
+    const listed = this.#list(run);
+    try {
+      return await this.#serveListed(run);
+    } finally {
+      listed.remove();
+    }
+  }
+
+  async #serveListed(run: Run): Promise<Outcome> {
     const { session, record, limits, patience } = run;
     const grant = await record.timed('authorize', () =>
       patience.ask('authorize', limits.authorizeMs, (signal) => this.#authorize(session, signal)),
@@ -175,13 +184,12 @@ export class ServeGit implements GitGateway {
       this.#parts.penaltyBook.refused(session.caller, grant);
       return refused(grant);
     }
-    const listed = this.#list(run, grant);
+    run.app = grant.app;
     const stopClock = endAfter(grant.limits?.sessionMs, this.#parts.clock, run.control);
     try {
       return await this.#serveGranted(run, grant);
     } finally {
       stopClock();
-      listed.remove();
     }
   }
 
@@ -196,11 +204,13 @@ export class ServeGit implements GitGateway {
   }
 
   /** From here on it is running: told of a drain, and shown to whoever lists sessions. */
-  #list(run: Run, grant: Grant): { remove(): void } {
+  #list(run: Run): { remove(): void } {
     const { session, channel, live, record, control } = run;
     return live.addSession({
       id: session.id,
-      app: grant.app,
+      get app() {
+        return run.app ?? session.request.app;
+      },
       service: session.request.service,
       since: this.#parts.clock.now(),
       get phase() {

@@ -56,7 +56,7 @@ export class SessionReports {
     try {
       const asked = await directory.report(sessions.map(({ live, session }) => listed(gitmouth, live, session)));
       this.#failures = 0;
-      for (const { session } of sessions) if (asked.includes(session.id)) session.end('ended-by-operator');
+      for (const { session } of sessions) if (asked.includes(session.id)) session.end('operator');
     } catch (error) {
       const message = 'live sessions can not be shown to operators, nor ended by them, until the state is there again';
       this.#failures += 1;

@@ -5,7 +5,7 @@ export const STATE_SETTINGS = {
   GITMOUTH_STATE: [
     z.string().refine(isRedisUrl, 'must be a URL such as redis://redis.example.com:6379/0, or rediss:// for TLS'),
     '',
-    'Redis that gitmouths of many machines share locks over; unset, those of this machine share the database in the data folder.',
+    'Redis that gitmouths of many machines share locks, penalties, counts and the list of sessions over; unset, those of one data folder share its database.',
   ],
 } as const;
 

@@ -8,7 +8,7 @@ export type EndReason =
   | 'lease-lost'
   | 'superseded'
   | 'lock-released'
-  | 'ended-by-operator'
+  | 'operator'
   | 'stalled'
   | 'time-limit';
 

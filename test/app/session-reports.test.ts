@@ -85,7 +85,7 @@ describe('a session that an operator ends', () => {
     await house.clock.advance(REPORT_EVERY_MS);
     expect(await visit.exit()).toEqual({ signal: 'TERM' });
     expect(visit.stderr).toContain('An operator ended your command.');
-    expect(house.ended).toMatchObject({ session: 's-1', verdict: 'ended-ended-by-operator' });
+    expect(house.ended).toMatchObject({ session: 's-1', verdict: 'ended-operator' });
     expect(live.sessions().map(({ id }) => id)).toEqual(['s-2']);
     beside.client.leave();
     await beside.exit();

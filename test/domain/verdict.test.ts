@@ -116,7 +116,7 @@ const ENDED_WORDS: Record<EndReason, readonly string[]> = {
   'lock-released': [
     'An operator took the lock of this app from your push. Your command was ended; ask them before the next.',
   ],
-  'ended-by-operator': ['An operator ended your command.'],
+  operator: ['An operator ended your command.'],
   stalled: ['Your client took nothing of what waited for it for too long. Your command was ended; run it again.'],
   'lease-lost': [
     'The lock of this app was lost. Your command was ended so that no two pushes run at once; run it again.',

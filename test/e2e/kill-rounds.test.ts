@@ -108,7 +108,10 @@ describe.each([
         await until(
           () => remains.every((one) => one.processes().length === 0),
           20_000,
-          () => 'dynos still run',
+          () =>
+            remains
+              .flatMap((one) => one.processes().map(({ pid, state, command }) => `${pid} ${state} ${command}`))
+              .join('\n'),
         );
         for (const pusher of pushers) await pusher.expectKept(repository);
       }

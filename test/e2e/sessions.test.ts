@@ -73,7 +73,7 @@ describe('a push that one of two gitmouths serves', () => {
     expect(stderr).toContain('An operator ended your command.');
     await remains.noProcess();
     expect(locksOf(first)).toEqual([]);
-    expect(await second.session({ verdict: 'ended-ended-by-operator' })).toMatchObject({ session: session?.['id'] });
+    expect(await second.session({ verdict: 'ended-operator' })).toMatchObject({ session: session?.['id'] });
     expect(await operator.listed('sessions')).toEqual([]);
   });
 

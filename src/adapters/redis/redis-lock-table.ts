@@ -21,7 +21,7 @@ const LOCK = 'lock:';
 /** All that is known of one who waits: its ticket, user and session. */
 const MEMBER = z.tuple([z.string(), z.string(), z.string()]);
 
-/** The locks in Redis. All keys of one app have one hash tag: a Redis Cluster keeps them together. */
+/** The locks in Redis. All keys of one app have one hash tag. */
 export class RedisLockTable implements LockTable {
   readonly #redis: Redis;
   readonly #leaseMs: number;

@@ -1,9 +1,7 @@
-import { SystemClock } from '../../adapters/system/clock.js';
 import { utc } from '../../domain/words/lines.js';
-import type { HeldLock, RepositoryLocks } from '../../ports/repository-locks.js';
+import type { HeldLock } from '../../ports/repository-locks.js';
 import type { Config } from '../config.js';
-import { holdingProcess } from '../hold-process.js';
-import { openState } from '../state/state.js';
+import { withState } from './with-state.js';
 
 const LOOK_MS = 200;
 /** For the holder's gitmouth to notice, and to give the lock back once its dyno has ended. */
@@ -11,8 +9,8 @@ const SLACK_MS = 3_000;
 
 /** The locks that any gitmouth of this state holds, the oldest first. */
 export function heldLocks(config: Config): Promise<readonly HeldLock[]> {
-  return withLocks(config, async (locks) => {
-    const held = await locks.held(never());
+  return withState(config, async (state, clock) => {
+    const held = await state.locks(clock).held(never());
     return [...held].sort((a, b) => a.holder.since - b.holder.since);
   });
 }
@@ -23,8 +21,8 @@ export function heldLocks(config: Config): Promise<readonly HeldLock[]> {
  * @throws Error when nobody holds it, and when it is not free in time: the message says until when at the latest.
  */
 export function releaseLock(config: Config, app: string, asked: (lock: HeldLock) => void): Promise<HeldLock> {
-  return withLocks(config, async (locks) => {
-    const clock = new SystemClock();
+  return withState(config, async (state, clock) => {
+    const locks = state.locks(clock);
     const freed = await locks.free(app, never());
     if (freed === undefined) throw new Error(`nobody holds the lock of '${app}'`);
     asked(freed);
@@ -44,15 +42,6 @@ function stillHeld({ app, holder, expiresAt }: HeldLock): string {
     `'${app}' is still held by ${holder.user} (session ${holder.session}), whose gitmouth lives and has been asked to end it; ` +
     `should it be gone by now, the lock is free at ${utc(expiresAt)} at the latest`
   );
-}
-
-async function withLocks<T>(config: Config, ask: (locks: RepositoryLocks) => Promise<T>): Promise<T> {
-  const state = await openState(config);
-  try {
-    return await holdingProcess(() => ask(state.locks(new SystemClock())));
-  } finally {
-    state.close();
-  }
 }
 
 function never(): AbortSignal {

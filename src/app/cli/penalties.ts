@@ -1,23 +1,19 @@
+import { isIP } from 'node:net';
 import type { Command } from 'commander';
-import { SystemClock } from '../../adapters/system/clock.js';
-import { subjectOf, subjectText } from '../../domain/penalty-policy.js';
+import { subjectOf, subjectText, type PenaltySubject } from '../../domain/penalty-policy.js';
+import { isUserName } from '../../domain/user.js';
 import { utc } from '../../domain/words/lines.js';
+import { printable } from '../../domain/words/printable.js';
 import type { Penalties } from '../../ports/penalties.js';
-import { openState } from '../state/state.js';
 import type { Configure } from './context.js';
 import { json, table, terminal } from './output.js';
+import { withState } from './with-state.js';
 
 /** `penalty …`: what is held against whom. */
 export function addPenaltyCommands(program: Command, configure: Configure): void {
   const penalty = program.command('penalty').description('Look at what is held against addresses, users and keys.');
-  const withPenalties = async (action: (penalties: Penalties) => Promise<void>) => {
-    const state = await openState(configure());
-    try {
-      await action(state.penalties(new SystemClock()));
-    } finally {
-      state.close();
-    }
-  };
+  const withPenalties = (action: (penalties: Penalties) => Promise<void>) =>
+    withState(configure(), (state, clock) => action(state.penalties(clock)));
 
   penalty
     .command('list')
@@ -50,10 +46,24 @@ export function addPenaltyCommands(program: Command, configure: Configure): void
       if ((whose === undefined) === (options.all !== true)) {
         throw new Error('say whose: an address, user:NAME, SHA256:…, or --all');
       }
+      const subject = whose === undefined ? 'all' : namedSubject(whose);
       await withPenalties(async (penalties) => {
-        const cleared = await penalties.clear(whose === undefined ? 'all' : subjectOf(whose));
+        const cleared = await penalties.clear(subject);
         if (whose === undefined) terminal.out(`Forgot the penalties of ${cleared}.`);
         else terminal.out(cleared > 0 ? `Forgot the penalty of ${whose}.` : `Nothing is held against ${whose}.`);
       });
     });
+}
+
+/** @throws Error where no penalty is ever kept under such a name. */
+function namedSubject(whose: string): PenaltySubject {
+  const subject = subjectOf(whose);
+  const isOne =
+    subject.kind === 'address'
+      ? isIP(subject.source.replace(/\/64$/, '')) !== 0
+      : subject.kind === 'key' || isUserName(subject.name);
+  if (isOne) return subject;
+  throw new Error(
+    `'${printable(whose, 80)}' is no address, user:NAME or SHA256:…, as gitmouth penalty list shows them`,
+  );
 }

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SystemClock } from '../../adapters/system/clock.js';
 import type { ListedSession } from '../../domain/listed-session.js';
 import { printable } from '../../domain/words/printable.js';
 import type { SessionDirectory } from '../../ports/session-directory.js';
 import type { Config } from '../config.js';
-import { openState } from '../state/state.js';
 import { json, table, terminal } from './output.js';
+import { withState } from './with-state.js';
 
 /** From the asking on, beyond the grace that the dyno has: how long the session may take to be gone. */
 const END_MS = 10_000;
@@ -14,7 +13,7 @@ const LOOK_EVERY_MS = 200;
 const HEADINGS = ['SESSION', 'USER', 'APP', 'SERVICE', 'PHASE', 'SINCE', 'IN', 'OUT', 'CLIENT', 'GITMOUTH'];
 
 export async function listSessions(config: Config, asJson: boolean): Promise<void> {
-  const sessions = await withDirectory(config, (directory) => directory.list());
+  const sessions = await withState(config, (state, clock) => state.sessions(clock).list());
   const rows = sessions.map((one) => [
     ...[one.id, one.user, one.app, one.service, one.phase],
     `${new Date(one.since).toISOString().slice(0, 19)}Z`,
@@ -25,7 +24,8 @@ export async function listSessions(config: Config, asJson: boolean): Promise<voi
 
 /** @throws Error when there is no such session, or it is still there after a while. */
 export async function endSession(config: Config, id: string): Promise<void> {
-  await withDirectory(config, async (directory) => {
+  await withState(config, async (state, clock) => {
+    const directory = state.sessions(clock);
     const session = await find(directory, id);
     if (session === undefined || !(await directory.end(id))) {
       throw new Error(`there is no session ${printable(id)}: gitmouth sessions lists those that run`);
@@ -46,13 +46,4 @@ export async function endSession(config: Config, id: string): Promise<void> {
 
 async function find(directory: SessionDirectory, id: string): Promise<ListedSession | undefined> {
   return (await directory.list()).find((session) => session.id === id);
-}
-
-async function withDirectory<T>(config: Config, action: (directory: SessionDirectory) => Promise<T>): Promise<T> {
-  const state = await openState(config);
-  try {
-    return await action(state.sessions(new SystemClock()));
-  } finally {
-    state.close();
-  }
 }

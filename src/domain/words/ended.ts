@@ -23,7 +23,7 @@ export function endedLines(reason: EndReason): readonly string[] {
       return [
         'An operator took the lock of this app from your push. Your command was ended; ask them before the next.',
       ];
-    case 'ended-by-operator':
+    case 'operator':
       return ['An operator ended your command.'];
     case 'stalled':
       return ['Your client took nothing of what waited for it for too long. Your command was ended; run it again.'];
