@@ -7,6 +7,7 @@ import { Fences } from '../../adapters/embedded/fences.js';
 import { EmbeddedProvisioner } from '../../adapters/embedded/embedded-provisioner.js';
 import { EmbeddedSessionRegistry } from '../../adapters/embedded/embedded-session-registry.js';
 import { EmbeddedPlatform } from '../../adapters/embedded/platform.js';
+import { endOrphans } from '../../adapters/process/orphans.js';
 import { SystemClock } from '../../adapters/system/clock.js';
 import type { Config } from '../config.js';
 import { makeDataFolder } from '../data-folder.js';
@@ -51,6 +52,7 @@ export async function embedded(config: Config): Promise<Platform> {
     registry: () => registry,
     lifecycle: (locks, observer) => ({
       async prepare() {
+        if (sandbox.name === 'bubblewrap') endOrphans();
         for (const { app, error } of await new AppKeeper(platform.apps, repositories, locks).recover()) {
           observer.record({
             type: 'problem',
