@@ -21,7 +21,7 @@ export class StoredLease implements Lease {
   #endsAt = 0;
   #renewAt = 0;
 
-  /** @param askedAt when the lock was asked for: the lease began then or later. */
+  /** @param askedAt when the lock was asked for, by the clock's `monotonic`: the lease began then or later. */
   constructor(
     lock: { readonly app: string; readonly token: number; readonly askedAt: number },
     table: LockTable,
@@ -58,7 +58,7 @@ export class StoredLease implements Lease {
   async #keep(): Promise<void> {
     const { signal } = this.#over;
     while (await this.#slept(Math.min(LOOK_MS, this.#times.renewEveryMs))) {
-      const askedAt = this.#clock.now();
+      const askedAt = this.#clock.monotonic();
       const isDue = askedAt >= this.#renewAt;
       const standing = await this.#table.check(this.app, this.token, isDue).catch(() => 'unknown' as const);
       if (signal.aborted) return;
@@ -71,7 +71,7 @@ export class StoredLease implements Lease {
 
   /** Apart from the asking, which may wait for an answer that does not come. */
   async #guard(): Promise<void> {
-    const leftMs = () => this.#endsAt - this.#times.lostBeforeEndMs - this.#clock.now();
+    const leftMs = () => this.#endsAt - this.#times.lostBeforeEndMs - this.#clock.monotonic();
     while (await this.#slept(leftMs())) {
       if (leftMs() <= 0) return this.#lose();
     }
