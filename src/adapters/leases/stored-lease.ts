@@ -15,6 +15,7 @@ export class StoredLease implements Lease {
   readonly #clock: Clock;
   readonly #times: LeaseTimes;
   readonly #onReleased: () => void;
+  readonly #recall = new AbortController();
   readonly #loss = new AbortController();
   readonly #over = new AbortController();
   #isReleased = false;
@@ -38,6 +39,10 @@ export class StoredLease implements Lease {
     this.#moveOn(lock.askedAt);
     void this.#keep();
     void this.#guard();
+  }
+
+  get recalled(): AbortSignal {
+    return this.#recall.signal;
   }
 
   get lost(): AbortSignal {
@@ -65,7 +70,7 @@ export class StoredLease implements Lease {
       if (standing === 'unknown') continue;
       if (standing === undefined) return this.#lose();
       if (isDue) this.#moveOn(askedAt);
-      if (standing.recall !== undefined) this.#loss.abort(new Departure(standing.recall));
+      if (standing.recall !== undefined) this.#recall.abort(new Departure(standing.recall));
     }
   }
 

@@ -5,6 +5,7 @@ import { StoredLease } from '../../../src/adapters/leases/stored-lease.js';
 import { MemoryClock } from '../../../src/adapters/memory/clock.js';
 import { Fault } from '../../../src/domain/fault.js';
 import { leaseTimes } from '../../../src/domain/lock-policy.js';
+import { isDeparture } from '../../../src/domain/session-end.js';
 
 const LEASE_MS = 30_000;
 const HOUR_MS = 3_600_000;
@@ -58,4 +59,15 @@ describe.each([
     await clock.advance(1);
     expect(lease.lost.aborted).toBe(true);
   });
+});
+
+test('a lease that was recalled, and then can not be renewed, is lost before its end', async () => {
+  const lease = take();
+  says = { recall: 'superseded' };
+  await clock.advance(1_000);
+  expect(isDeparture(lease.recalled.reason) && lease.recalled.reason.reason).toBe('superseded');
+  expect(lease.lost.aborted).toBe(false);
+  says = 'away';
+  await clock.advance(LEASE_MS - TIMES.lostBeforeEndMs);
+  expect(isDeparture(lease.lost.reason) && lease.lost.reason.reason).toBe('lease-lost');
 });
