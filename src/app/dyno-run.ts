@@ -11,7 +11,7 @@ import type { Lease } from '../ports/repository-locks.js';
 import type { DynoSession, Transport } from '../ports/transport.js';
 import { bridge } from './bridge.js';
 import { onAbort } from './on-abort.js';
-import { lossOf, outcomeOf, refused, type Run } from './run.js';
+import { outcomeOf, refused, type Run } from './run.js';
 import { faultFacts, type SessionRecord } from './session-record.js';
 import { awaitFirstByte, watchFlow } from './session-limits.js';
 import { tellWhileWaiting } from './waiting-notices.js';
@@ -66,7 +66,7 @@ export class DynoRun {
 
   async #runIn(dyno: Dyno, run: Run, lease: Lease | undefined): Promise<Outcome> {
     const { channel, record, limits, control } = run;
-    const opened = await this.#open(dyno, run);
+    const opened = await this.#open(dyno, run, lease);
     run.opened = opened;
     const { clock } = this.#parts;
     const stops = [awaitFirstByte(run, opened, limits.firstByteMs, clock), watchFlow(run, opened, limits, clock)];
@@ -83,7 +83,7 @@ export class DynoRun {
   async #close(opened: DynoSession, lease: Lease | undefined): Promise<void> {
     if (lease === undefined) return opened.close();
     const unlink = onAbort(lease.lost, () => {
-      if (lossOf(lease).reason === 'lease-lost') void opened.close(this.#parts.lostGraceMs);
+      void opened.close(this.#parts.lostGraceMs);
     });
     try {
       await opened.close();
@@ -92,10 +92,10 @@ export class DynoRun {
     }
   }
 
-  #open(dyno: Dyno, run: Run): Promise<DynoSession> {
+  #open(dyno: Dyno, run: Run, lease: Lease | undefined): Promise<DynoSession> {
     const transport = this.#transportFor(dyno.link);
     const open = (signal: AbortSignal) => transport.open(dyno, signal);
-    const close = (late: DynoSession) => late.close();
+    const close = (late: DynoSession) => this.#close(late, lease);
     return run.record.timed('connect', () =>
       this.#tellingOfTheStart(run, () => run.patience.ask('connect', run.limits.connectMs, open, close)),
     );

@@ -27,7 +27,7 @@ export class LenientState {
 
   /** Never rejects. @returns undefined where there is no answer. */
   async ask<T>(ask: () => Promise<T>): Promise<T | undefined> {
-    if (this.#clock.now() < this.#awayUntil) return undefined;
+    if (this.#clock.monotonic() < this.#awayUntil) return undefined;
     const isAnswered = new AbortController();
     try {
       return await Promise.race([ask(), this.#late(isAnswered.signal)]);
@@ -45,7 +45,7 @@ export class LenientState {
   }
 
   #isAway(error: unknown): void {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     this.#awayUntil = now + PAUSE_MS;
     if (now - this.#toldAt < TELL_EVERY_MS) return;
     this.#toldAt = now;

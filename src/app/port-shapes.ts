@@ -18,7 +18,7 @@ const SHAPES: { readonly [N in PortName]: { readonly [M in keyof PortOf<N>]-?: K
   registry: { addConnection: 'function', connections: 'function' },
   directory: { report: 'function', list: 'function', end: 'function', close: 'function' },
   observer: { record: 'function' },
-  clock: { now: 'function', sleep: 'function' },
+  clock: { now: 'function', monotonic: 'function', sleep: 'function' },
   throttle: { enter: 'function', count: 'function' },
   penalties: { add: 'function', of: 'function', list: 'function', clear: 'function' },
   rateLimiter: { spend: 'function' },

@@ -1,12 +1,11 @@
 import { isFault } from '../domain/fault.js';
 import type { Refusal } from '../domain/refusal.js';
-import { Departure, isDeparture } from '../domain/session-end.js';
+import { isDeparture } from '../domain/session-end.js';
 import type { Session } from '../domain/session.js';
 import type { TimeLimits } from '../domain/time-limits.js';
 import { outcomeOfError, type Outcome } from '../domain/verdict.js';
 import type { ClientChannel } from '../ports/client-channel.js';
 import type { LiveConnection } from '../ports/session-registry.js';
-import type { Lease } from '../ports/repository-locks.js';
 import type { DynoSession } from '../ports/transport.js';
 import type { Patience } from './patience.js';
 import type { SessionRecord } from './session-record.js';
@@ -35,12 +34,6 @@ export interface Run extends Visit {
 
 export function refused(refusal: Refusal): Outcome {
   return { kind: 'refused', refusal };
-}
-
-/** Why a lease that was lost was, also where its adapter gave no reason. */
-export function lossOf(lease: Lease): Departure {
-  const reason: unknown = lease.lost.reason;
-  return isDeparture(reason) ? reason : new Departure('lease-lost');
 }
 
 /** Whatever is thrown while the session was being ended is the ending, not a failure of its own. */

@@ -26,7 +26,7 @@ import type { KeyLookups } from './key-lookups.js';
 import { onAbort } from './on-abort.js';
 import { Patience } from './patience.js';
 import type { PenaltyBook } from './penalty-book.js';
-import { lossOf, outcomeOf, refused, type Run, type Visit } from './run.js';
+import { outcomeOf, refused, type Run, type Visit } from './run.js';
 import { endAfter } from './session-limits.js';
 import { faultFacts, SessionRecord } from './session-record.js';
 import { tellWhileWaiting } from './waiting-notices.js';
@@ -239,9 +239,7 @@ export class ServeGit implements GitGateway {
 
     const lease = await record.timed('lock', () => this.#lock(run, grant));
     if (isRefusal(lease)) return refused(lease);
-    const unlink = onAbort(lease.lost, () => {
-      control.abort(lossOf(lease));
-    });
+    const unlink = follow(control, lease.recalled, lease.lost);
     try {
       return await this.#inSlot(run, grant, lease);
     } finally {

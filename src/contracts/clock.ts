@@ -18,6 +18,8 @@ export interface ClockHarness extends Harness {
   readonly clock: Clock;
   /** Lets that much of the clock's time pass: a fake one is advanced, a real one waited for. */
   pass(ms: number): Promise<void>;
+  /** Sets the time of day back, as an operator does. */
+  setBack(ms: number): void;
 }
 
 export function clockContract(open: () => Promise<ClockHarness>): readonly ContractCase[] {
@@ -38,14 +40,33 @@ const telling: readonly Promised<ClockHarness>[] = [
       assert.ok(passed >= 30 - ROUNDING_MS, `${passed} ms went by`);
     },
   },
+  {
+    name: 'monotonic is in whole milliseconds, and moves as time passes',
+    async run({ clock, pass }) {
+      const before = clock.monotonic();
+      assert.ok(Number.isSafeInteger(before), `${before} is a whole number`);
+      await pass(30);
+      const passed = clock.monotonic() - before;
+      assert.ok(passed >= 30 - ROUNDING_MS, `${passed} ms went by`);
+    },
+  },
+  {
+    name: 'monotonic does not follow the time of day when that is set',
+    async run({ clock, setBack }) {
+      const [now, before] = [clock.now(), clock.monotonic()];
+      setBack(3_600_000);
+      assert.ok(clock.now() < now - 3_000_000, 'the time of day was set back');
+      assert.ok(clock.monotonic() >= before, 'and monotonic was not');
+    },
+  },
 ];
 
 const sleeping: readonly Promised<ClockHarness>[] = [
   {
     name: 'a sleep ends after its time and not before',
     async run({ clock, pass }) {
-      const begun = clock.now();
-      const sleep = clock.sleep(50).then(() => clock.now() - begun);
+      const begun = clock.monotonic();
+      const sleep = clock.sleep(50).then(() => clock.monotonic() - begun);
       const slept = await settled(sleep, 'the sleep ends', pass);
       assert.ok(slept >= 50 - ROUNDING_MS, `slept ${slept} ms`);
     },
@@ -53,10 +74,10 @@ const sleeping: readonly Promised<ClockHarness>[] = [
   {
     name: 'who wakes may sleep again: ten sleeps in a row take the time of ten',
     async run({ clock, pass }) {
-      const begun = clock.now();
+      const begun = clock.monotonic();
       const sleeps = (async () => {
         for (let count = 0; count < 10; count++) await clock.sleep(10);
-        return clock.now() - begun;
+        return clock.monotonic() - begun;
       })();
       assert.ok((await settled(sleeps, 'all sleeps have ended', pass)) >= 10 * (10 - ROUNDING_MS));
     },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { LockHolder, LockMode } from '../domain/lock-policy.js';
 import { isRefusal } from '../domain/refusal.js';
+import { isDeparture } from '../domain/session-end.js';
 import type { Lease, RepositoryLocks } from '../ports/repository-locks.js';
 import { never, within } from './contract.js';
 
@@ -23,6 +24,12 @@ export function ask(locks: RepositoryLocks, user: string, asking: Asking = {}) {
 export function leaseOf(answer: Awaited<ReturnType<RepositoryLocks['acquire']>>): Lease {
   assert.ok(!isRefusal(answer), 'a lease was to be given, and it was busy');
   return answer;
+}
+
+/** Why a lease is recalled or lost, as its signal tells. */
+export function reasonOf(signal: AbortSignal): string | undefined {
+  const reason: unknown = signal.reason;
+  return isDeparture(reason) ? reason.reason : undefined;
 }
 
 /** A lock that is free, taken. */

@@ -13,7 +13,7 @@ export const lockHolding: readonly RepositoryLocksPromise[] = [
       const told: LockHolder[] = [];
       const lease = await take(one, 'alice', { onWaiting: (holder) => told.push(holder) });
       assert.equal(lease.app, 'shop');
-      assert.equal(lease.lost.aborted, false);
+      assert.deepEqual([lease.recalled.aborted, lease.lost.aborted], [false, false]);
       assert.deepEqual(told, []);
     },
   },

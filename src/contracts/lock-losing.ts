@@ -1,7 +1,7 @@
 /** What losing a lock means, and an outage. */
 import assert from 'node:assert/strict';
 import { assertFault, never, offered, rejectionOf, settled, until, within } from './contract.js';
-import { ask, holderOf, leaseOf, take } from './lock-driver.js';
+import { ask, holderOf, leaseOf, reasonOf, take } from './lock-driver.js';
 import type { RepositoryLocksPromise } from './repository-locks.js';
 
 export const lockLosing: readonly RepositoryLocksPromise[] = [
@@ -12,6 +12,8 @@ export const lockLosing: readonly RepositoryLocksPromise[] = [
       await expire('shop');
       const next = leaseOf(await settled(ask(other, 'bob'), 'bob has the lock', pass));
       await until(() => lease.lost.aborted, 'alice is told', pass);
+      assert.equal(reasonOf(lease.lost), 'lease-lost');
+      assert.equal(lease.recalled.aborted, false);
       assert.ok(next.token > lease.token);
       assert.equal(next.lost.aborted, false);
     },
@@ -22,6 +24,17 @@ export const lockLosing: readonly RepositoryLocksPromise[] = [
       const lease = await take(one, 'alice');
       await expire('shop');
       await until(() => lease.lost.aborted, 'alice is told', pass);
+    },
+  },
+  {
+    name: 'a lease that was recalled and runs out before its holder has let go is lost as any other',
+    async run({ one, other, pass, expire }) {
+      const lease = await take(one, 'alice');
+      await other.free('shop', never());
+      await until(() => lease.recalled.aborted, 'alice is asked to let go', pass);
+      await expire('shop');
+      await until(() => lease.lost.aborted, 'alice is told of the loss', pass);
+      assert.equal(reasonOf(lease.lost), 'lease-lost');
     },
   },
   {

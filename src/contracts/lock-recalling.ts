@@ -1,16 +1,9 @@
 /** What it means that a holder is asked to let go: by one who takes its place, and by an operator. */
 import assert from 'node:assert/strict';
 import { isRefusal } from '../domain/refusal.js';
-import { isDeparture } from '../domain/session-end.js';
-import type { Lease } from '../ports/repository-locks.js';
 import { never, settled, until, within } from './contract.js';
-import { ask, holderOf, leaseOf, take } from './lock-driver.js';
+import { ask, holderOf, leaseOf, reasonOf, take } from './lock-driver.js';
 import type { RepositoryLocksPromise } from './repository-locks.js';
-
-function reasonOf({ lost }: Lease): string | undefined {
-  const reason: unknown = lost.reason;
-  return isDeparture(reason) ? reason.reason : undefined;
-}
 
 const superseding: readonly RepositoryLocksPromise[] = [
   {
@@ -19,12 +12,12 @@ const superseding: readonly RepositoryLocksPromise[] = [
       for (const locks of [one, other]) {
         const held = await take(one, 'alice');
         const bob = ask(locks, 'bob', { mode: 'supersede' });
-        await until(() => held.lost.aborted, 'alice is told', pass);
-        assert.equal(reasonOf(held), 'superseded');
+        await until(() => held.recalled.aborted, 'alice is told', pass);
+        assert.equal(reasonOf(held.recalled), 'superseded');
         await held.release();
         const lease = leaseOf(await settled(bob, 'bob has the lock', pass));
         assert.equal(await holderOf(one), 'bob');
-        assert.equal(lease.lost.aborted, false);
+        assert.equal(lease.recalled.aborted, false);
         await lease.release();
       }
     },
@@ -35,11 +28,12 @@ const superseding: readonly RepositoryLocksPromise[] = [
       const held = await take(one, 'alice');
       let isServed = false;
       const bob = ask(other, 'bob', { mode: 'supersede' }).finally(() => (isServed = true));
-      await until(() => held.lost.aborted, 'alice is told', pass);
+      await until(() => held.recalled.aborted, 'alice is told', pass);
       for (let round = 0; round < 3; round++) {
         await pass(leaseMs);
         assert.equal(await holderOf(other), 'alice');
       }
+      assert.equal(held.lost.aborted, false);
       assert.equal(isServed, false);
       await held.release();
       leaseOf(await settled(bob, 'bob has the lock', pass));
@@ -52,15 +46,15 @@ const superseding: readonly RepositoryLocksPromise[] = [
       const bob = ask(other, 'bob');
       await pass(30);
       const carol = ask(one, 'carol', { mode: 'supersede' });
-      await until(() => held.lost.aborted, 'alice is told', pass);
+      await until(() => held.recalled.aborted, 'alice is told', pass);
       await held.release();
       const second = leaseOf(await settled(bob, 'bob has the lock', pass));
-      await until(() => second.lost.aborted, 'bob is told', pass);
-      assert.equal(reasonOf(second), 'superseded');
+      await until(() => second.recalled.aborted, 'bob is told', pass);
+      assert.equal(reasonOf(second.recalled), 'superseded');
       await second.release();
       const third = leaseOf(await settled(carol, 'carol has the lock', pass));
       await pass(500);
-      assert.equal(third.lost.aborted, false);
+      assert.equal(third.recalled.aborted, false);
     },
   },
   {
@@ -71,7 +65,7 @@ const superseding: readonly RepositoryLocksPromise[] = [
       const bob = ask(other, 'bob', { signal: giveUp.signal });
       assert.ok(isRefusal(await within(ask(other, 'carol', { mode: 'refuse' }), 'the refusal')));
       await pass(500);
-      assert.equal(lease.lost.aborted, false);
+      assert.equal(lease.recalled.aborted, false);
       giveUp.abort(new Error('bob left'));
       await assert.rejects(bob);
     },
@@ -110,8 +104,8 @@ const operating: readonly RepositoryLocksPromise[] = [
         [freed?.app, freed?.token, freed?.holder.user, freed?.holder.session],
         ['shop', lease.token, 'alice', 's-alice'],
       );
-      await until(() => lease.lost.aborted, 'alice is told', pass);
-      assert.equal(reasonOf(lease), 'lock-released');
+      await until(() => lease.recalled.aborted, 'alice is told', pass);
+      assert.equal(reasonOf(lease.recalled), 'lock-released');
       await pass(2 * leaseMs);
       assert.equal(await holderOf(other), 'alice');
       await lease.release();
@@ -124,7 +118,7 @@ const operating: readonly RepositoryLocksPromise[] = [
       assert.equal(await other.free('shop', never()), undefined);
       const lease = await take(one, 'alice');
       await pass(500);
-      assert.equal(lease.lost.aborted, false);
+      assert.equal(lease.recalled.aborted, false);
     },
   },
   {
@@ -134,11 +128,11 @@ const operating: readonly RepositoryLocksPromise[] = [
       const bob = ask(other, 'bob');
       await pass(30);
       await one.free('shop', never());
-      await until(() => held.lost.aborted, 'alice is told', pass);
+      await until(() => held.recalled.aborted, 'alice is told', pass);
       await held.release();
       const lease = leaseOf(await settled(bob, 'bob has the lock', pass));
       await pass(500);
-      assert.equal(lease.lost.aborted, false);
+      assert.equal(lease.recalled.aborted, false);
     },
   },
 ];

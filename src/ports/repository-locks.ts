@@ -55,9 +55,13 @@ export interface Lease {
    */
   readonly token: number;
   /**
-   * Aborts with a Departure when whoever writes must stop: `superseded` or `lock-released` when the holder is to let go
-   * (the lock stays its own, and is renewed, until it is released), `lease-lost` when the lock is, or is about to be, its
-   * own no more. Never aborts after `release`.
+   * Aborts with a Departure (`superseded`, `lock-released`) when the holder is asked to let go. The lock stays its own,
+   * and is renewed, until it is released. Never aborts after `release`.
+   */
+  readonly recalled: AbortSignal;
+  /**
+   * Aborts with a Departure (`lease-lost`) when whoever writes must stop at once, as the lock is, or is about to be, its
+   * own no more: whether it was recalled before or not. Never aborts after `release`.
    */
   readonly lost: AbortSignal;
   /** Gives the lock back. Idempotent; never rejects. */

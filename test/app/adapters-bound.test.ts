@@ -101,7 +101,7 @@ describe('an adapter that binds', () => {
 
   test('well is listed with its ports, less what a later one bound anew', async () => {
     const config = configOf({
-      first: `rebind(t('authenticator')).toConstantValue(${USER}); rebind(t('clock')).toConstantValue({ now: () => 1, sleep: async () => {} })`,
+      first: `rebind(t('authenticator')).toConstantValue(${USER}); rebind(t('clock')).toConstantValue({ now: () => 1, monotonic: () => 1, sleep: async () => {} })`,
       second: `(await rebindAsync(t('authenticator'))).toDynamicValue(() => (${USER}))`,
       third: "onActivation(t('observer'), (_, observer) => observer)",
     });

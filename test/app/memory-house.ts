@@ -231,10 +231,11 @@ export class MemoryHouse {
     return {
       app: lease.app,
       token: lease.token,
+      recalled: lease.recalled,
       lost: lease.lost,
       release: async () => {
         this.journal.push('lease given back');
-        expect(getEventListeners(lease.lost, 'abort')).toEqual([]);
+        for (const signal of [lease.recalled, lease.lost]) expect(getEventListeners(signal, 'abort')).toEqual([]);
         await lease.release();
       },
     };

@@ -109,4 +109,18 @@ describe('a push whose lease runs out', () => {
     await visit.exit();
     house.expectNothingHeld(visit);
   });
+
+  test('after its lock was recalled, while its dyno has the grace of that, has it cut short too', async () => {
+    const house = new MemoryHouse();
+    const visit = await running(house, true);
+    await house.locks.free('shop', never());
+    await turns();
+    house.locks.revoke('shop');
+    await turns();
+    await house.clock.advance(LOST_GRACE_MS);
+    expect(house.transport.running()).toEqual([]);
+    await visit.exit();
+    expect(house.ended.verdict).toBe('ended-lock-released');
+    house.expectNothingHeld(visit);
+  });
 });

@@ -136,9 +136,9 @@ export class AppKeeper {
       );
     }
     try {
-      await work(AbortSignal.any([signal, lease.lost]));
+      await work(AbortSignal.any([signal, lease.recalled, lease.lost]));
     } catch (error) {
-      if (error !== lease.lost.reason) throw error;
+      if (error !== lease.recalled.reason && error !== lease.lost.reason) throw error;
       throw new PlatformError('app-busy', `The lock of '${app}' was lost meanwhile. Nothing was changed; try again.`);
     } finally {
       await lease.release();

@@ -4,7 +4,6 @@ import { planDyno } from '../../domain/dyno-policy.js';
 import { Fault, isFault, type Stage } from '../../domain/fault.js';
 import type { Grant } from '../../domain/grant.js';
 import { isRefusal, type Refusal } from '../../domain/refusal.js';
-import { isDeparture } from '../../domain/session-end.js';
 import type { Session } from '../../domain/session.js';
 import type { Outcome } from '../../domain/verdict.js';
 import type { Provisioner } from '../../ports/provisioner.js';
@@ -65,7 +64,7 @@ export class EmbeddedProvisioner implements Provisioner {
     if (writer === undefined) return;
     this.#writers.delete(dyno.id);
     // Whoever has the lock now writes, and does this when they end.
-    if (hasRunOut(writer.lease)) return;
+    if (writer.lease?.lost.aborted === true) return;
     try {
       await this.#keeper.conclude(writer.app);
     } catch (error) {
@@ -117,13 +116,6 @@ export class EmbeddedProvisioner implements Provisioner {
     const repository = this.#repositories.path(app.name);
     return { id, link: { kind: 'process', repository, plan, ...(fence === undefined ? {} : { fence }) } };
   }
-}
-
-/** A recalled lease is still its holder's, until it is released. */
-function hasRunOut(lease: Lease | undefined): boolean {
-  if (lease?.lost.aborted !== true) return false;
-  const reason: unknown = lease.lost.reason;
-  return !isDeparture(reason) || reason.reason === 'lease-lost';
 }
 
 function mayUse(app: AppRecord, user: string, access: 'read' | 'write'): boolean {

@@ -15,13 +15,14 @@ export class StoredLease implements Lease {
   readonly #clock: Clock;
   readonly #times: LeaseTimes;
   readonly #onReleased: () => void;
+  readonly #recall = new AbortController();
   readonly #loss = new AbortController();
   readonly #over = new AbortController();
   #isReleased = false;
   #endsAt = 0;
   #renewAt = 0;
 
-  /** @param askedAt when the lock was asked for: the lease began then or later. */
+  /** @param askedAt when the lock was asked for, by the clock's `monotonic`: the lease began then or later. */
   constructor(
     lock: { readonly app: string; readonly token: number; readonly askedAt: number },
     table: LockTable,
@@ -38,6 +39,10 @@ export class StoredLease implements Lease {
     this.#moveOn(lock.askedAt);
     void this.#keep();
     void this.#guard();
+  }
+
+  get recalled(): AbortSignal {
+    return this.#recall.signal;
   }
 
   get lost(): AbortSignal {
@@ -58,20 +63,20 @@ export class StoredLease implements Lease {
   async #keep(): Promise<void> {
     const { signal } = this.#over;
     while (await this.#slept(Math.min(LOOK_MS, this.#times.renewEveryMs))) {
-      const askedAt = this.#clock.now();
+      const askedAt = this.#clock.monotonic();
       const isDue = askedAt >= this.#renewAt;
       const standing = await this.#table.check(this.app, this.token, isDue).catch(() => 'unknown' as const);
       if (signal.aborted) return;
       if (standing === 'unknown') continue;
       if (standing === undefined) return this.#lose();
       if (isDue) this.#moveOn(askedAt);
-      if (standing.recall !== undefined) this.#loss.abort(new Departure(standing.recall));
+      if (standing.recall !== undefined) this.#recall.abort(new Departure(standing.recall));
     }
   }
 
   /** Apart from the asking, which may wait for an answer that does not come. */
   async #guard(): Promise<void> {
-    const leftMs = () => this.#endsAt - this.#times.lostBeforeEndMs - this.#clock.now();
+    const leftMs = () => this.#endsAt - this.#times.lostBeforeEndMs - this.#clock.monotonic();
     while (await this.#slept(leftMs())) {
       if (leftMs() <= 0) return this.#lose();
     }

@@ -34,16 +34,16 @@ export class StoredLocks implements RepositoryLocks {
     signal.throwIfAborted();
     const { user, session } = holder;
     let ticket: Ticket = { id: randomUUID(), user, session, mode: waitMs <= 0 ? 'refuse' : mode };
-    const begun = this.#clock.now();
+    const begun = this.#clock.monotonic();
     let told: LockHolder | undefined;
     let lease: Lease | undefined;
     try {
       for (;;) {
-        const askedAt = this.#clock.now();
+        const askedAt = this.#clock.monotonic();
         const answer = await this.#table.ask(app, ticket);
         signal.throwIfAborted();
         if (answer.kind === 'taken') return (lease = this.#lease(app, answer.token, askedAt));
-        const waitedMs = ticket.mode === 'refuse' ? 0 : this.#clock.now() - begun;
+        const waitedMs = ticket.mode === 'refuse' ? 0 : this.#clock.monotonic() - begun;
         if (ticket.mode === 'refuse' || waitedMs >= waitMs) {
           return { kind: 'busy', app, holder: inTheWay(answer), waitedMs };
         }

@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/clock.js';
 /** A clock that stands until it is told to move. */
 export class MemoryClock implements Clock {
   #now: number;
+  #passed = 0;
   readonly #sleepers = new Set<{ readonly due: number; wake(): void }>();
 
   constructor(now = Date.UTC(2026, 0, 1)) {
@@ -13,10 +14,19 @@ export class MemoryClock implements Clock {
     return this.#now;
   }
 
+  monotonic(): number {
+    return this.#passed;
+  }
+
+  /** Sets the time of day, as an operator does; nobody wakes earlier or later for it. */
+  set(now: number): void {
+    this.#now = now;
+  }
+
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
-      const sleeper = { due: this.#now + Math.max(0, ms), wake: () => end(resolve) };
+      const sleeper = { due: this.#passed + Math.max(0, ms), wake: () => end(resolve) };
       const giveUp = () => end(() => reject(signal?.reason));
       const end = (settle: () => void) => {
         this.#sleepers.delete(sleeper);
@@ -37,14 +47,20 @@ export class MemoryClock implements Clock {
    * Lets time pass, waking those who sleep in the order they are due; each may act, and sleep again, before the next.
    */
   async advance(ms: number): Promise<void> {
-    const until = this.#now + ms;
+    const until = this.#passed + ms;
     await everybodyActed();
     for (let next = this.#next(until); next !== undefined; next = this.#next(until)) {
-      this.#now = Math.max(this.#now, next.due);
+      this.#moveTo(next.due);
       next.wake();
       await everybodyActed();
     }
-    this.#now = Math.max(this.#now, until);
+    this.#moveTo(until);
+  }
+
+  #moveTo(moment: number): void {
+    const ms = Math.max(0, moment - this.#passed);
+    this.#passed += ms;
+    this.#now += ms;
   }
 
   /** Of those due by then the first; among equals the one who fell asleep first. */

@@ -56,7 +56,7 @@ export class MemoryRepositoryLocks implements RepositoryLocks {
   async free(app: string, signal: AbortSignal): Promise<HeldLock | undefined> {
     await this.trouble.meet(signal);
     const { held } = this.#queue(app);
-    held?.lose('lock-released');
+    held?.recall('lock-released');
     return held && this.#lockOf(held);
   }
 
@@ -68,7 +68,7 @@ export class MemoryRepositoryLocks implements RepositoryLocks {
   /** Frees the app's lock whatever its holder does, as when its lease had run out. */
   revoke(app: string): void {
     const queue = this.#queue(app);
-    queue.held?.lose('lease-lost');
+    queue.held?.lose();
     this.#next(app, queue);
   }
 
@@ -87,7 +87,7 @@ export class MemoryRepositoryLocks implements RepositoryLocks {
     });
     queue.held = lease;
     for (const waiter of queue.waiting) waiter.onWaiting(holder);
-    if (queue.waiting.some(({ mode }) => mode === 'supersede')) lease.lose('superseded');
+    if (queue.waiting.some(({ mode }) => mode === 'supersede')) lease.recall('superseded');
     return lease;
   }
 
@@ -139,13 +139,15 @@ export class MemoryRepositoryLocks implements RepositoryLocks {
       signal.addEventListener('abort', giveUp, { once: true, signal: over.signal });
       this.clock.sleep(waitMs, over.signal).then(timeUp, () => undefined);
       if (queue.held !== undefined) onWaiting(queue.held.holder);
-      if (mode === 'supersede') queue.held?.lose('superseded');
+      if (mode === 'supersede') queue.held?.recall('superseded');
     });
   }
 }
 
 class MemoryLease implements Lease {
+  readonly #recalled = new AbortController();
   readonly #lost = new AbortController();
+  readonly recalled: AbortSignal = this.#recalled.signal;
   readonly lost: AbortSignal = this.#lost.signal;
 
   constructor(
@@ -155,8 +157,12 @@ class MemoryLease implements Lease {
     private readonly giveBack: () => void,
   ) {}
 
-  lose(reason: LockRecall | 'lease-lost'): void {
-    this.#lost.abort(new Departure(reason));
+  recall(reason: LockRecall): void {
+    this.#recalled.abort(new Departure(reason));
+  }
+
+  lose(): void {
+    this.#lost.abort(new Departure('lease-lost'));
   }
 
   async release(): Promise<void> {

@@ -88,7 +88,7 @@ test('a push whose lock was recalled concludes what it began', async () => {
   const pushing = await pushers.begin('alice', 'shop');
   await house.locks.free('shop', new AbortController().signal);
   await house.clock.advance(1_000);
-  expect(pushing.lease.lost.aborted).toBe(true);
+  expect(pushing.lease.recalled.aborted).toBe(true);
   await pushers.finish(pushing);
   expect(house.platform.apps.get('shop')).toBeUndefined();
 });

@@ -30,6 +30,7 @@ export const grant: Grant = { app: 'shop', access: 'write', lockMode: 'wait', cr
 export const lease: Lease = {
   app: 'shop',
   token: 12,
+  recalled: new AbortController().signal,
   lost: new AbortController().signal,
   release: async () => undefined,
 };

@@ -24,7 +24,12 @@ runContract(
   'the memory clock',
   clockContract(async () => {
     const clock = new MemoryClock();
-    return { clock, pass: (ms) => clock.advance(ms), close: async () => undefined };
+    return {
+      clock,
+      pass: (ms) => clock.advance(ms),
+      setBack: (ms) => clock.set(clock.now() - ms),
+      close: async () => undefined,
+    };
   }),
 );
 

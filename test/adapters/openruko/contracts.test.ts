@@ -31,7 +31,13 @@ function people({ server, close }: House) {
   };
 }
 
-const lease: Lease = { app: 'app', token: 1, lost: new AbortController().signal, release: async () => undefined };
+const lease: Lease = {
+  app: 'app',
+  token: 1,
+  recalled: new AbortController().signal,
+  lost: new AbortController().signal,
+  release: async () => undefined,
+};
 
 needs('openssl').describe('the adapters of Openruko keep the contracts', () => {
   runContract(

@@ -351,7 +351,7 @@ describe('letting go', () => {
 const OVER = { words: '', exit: { code: 0 } } as const;
 
 function serverOptions({ gateway, observer, hostKeys }: Ground) {
-  const clock = { now: () => 0, sleep: () => Promise.resolve() };
+  const clock = { now: () => 0, monotonic: () => 0, sleep: () => Promise.resolve() };
   return {
     gateway,
     observer,

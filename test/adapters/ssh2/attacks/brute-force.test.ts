@@ -111,7 +111,8 @@ describe('an address from which log-ins fail again and again', () => {
   test('is as any other again when the time that was told is over, and not before', async () => {
     const memory = new MemoryClock();
     const system = new SystemClock();
-    await open({}, {}, { now: () => memory.now(), sleep: (ms, signal) => system.sleep(ms, signal) });
+    const now = () => memory.now();
+    await open({}, {}, { now, monotonic: () => system.monotonic(), sleep: (ms, signal) => system.sleep(ms, signal) });
     await guess();
     await memory.advance(TRIES * FAILED_MS * 0.9);
     const client = await begin();
