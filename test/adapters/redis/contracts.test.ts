@@ -11,7 +11,7 @@ import { RedisServer } from '../../support/redis.js';
 
 const { describe } = needs('redis-server', 'redis-cli');
 
-const LEASE_MS = 600;
+const LEASE_MS = 1_000;
 
 describe('over one Redis', () => {
   let server: RedisServer;
