@@ -15,7 +15,7 @@ import {
   MemoryThrottle,
   MemoryTransport,
 } from '../adapters/memory/index.js';
-import { loadOrCreateHostKeys, type HostKey } from '../adapters/ssh2/host-keys.js';
+import { loadOrCreateHostKeys, readyHostKeys, type HostKey } from '../adapters/ssh2/host-keys.js';
 import { SshServer, type SshServerChanges } from '../adapters/ssh2/server.js';
 import { SystemClock } from '../adapters/system/clock.js';
 import { newId } from '../adapters/system/ids.js';
@@ -217,7 +217,7 @@ function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Pla
     lostGraceMs: leaseTimes(config.locks.leaseMs).graceMs,
     appNames: config.platform.kind === 'http' ? 'with-owner' : 'plain',
   });
-  let doors = doorsOf(config);
+  let doors = doorsOf(config, loadOrCreateHostKeys(...hostKeysAt(config)));
   const server = new SshServer({
     gateway: serveGit,
     observer,
@@ -230,8 +230,10 @@ function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Pla
   const reload = async (wanted: Config) => {
     const next = reloaded(config, wanted);
     const prepared = await platform.reload?.(next);
-    const nextDoors = doorsOf(next);
+    const hostKeys = readyHostKeys(...hostKeysAt(next));
+    const nextDoors = doorsOf(next, hostKeys.keys);
     const beginServer = server.prepareReload(nextDoors);
+    hostKeys.keep();
     // From here on nothing waits and nothing throws: it holds as a whole, or not at all.
     config = next;
     doors = nextDoors;
@@ -256,11 +258,11 @@ function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Pla
   };
 }
 
-/** What the SSH server is told by the configuration, with the host keys as they lie there now. */
-function doorsOf(config: Config): SshServerChanges {
+/** What the SSH server is told by the configuration. */
+function doorsOf(config: Config, hostKeys: readonly HostKey[]): SshServerChanges {
   return {
     limits: config.admission,
-    hostKeys: loadOrCreateHostKeys(...hostKeysAt(config)),
+    hostKeys,
     algorithms: config.algorithms,
     ...(config.loginName === undefined ? {} : { enforcedLogin: config.loginName }),
   };

@@ -1,10 +1,11 @@
 import {
   addPenalty,
   addressSubject,
-  chargesOfCaller,
   offenceOfRefusal,
   offencesOfStranger,
   penalisedRefusal,
+  shareOfUser,
+  subjectsOfCaller,
   subjectText,
   type Offence,
   type Penalty,
@@ -16,7 +17,7 @@ import type { Refusal } from '../domain/refusal.js';
 import type { Caller } from '../domain/session.js';
 import type { Clock } from '../ports/clock.js';
 import type { Observer } from '../ports/observer.js';
-import type { Penalties } from '../ports/penalties.js';
+import type { AddedPenalty, Penalties } from '../ports/penalties.js';
 import type { RateLimiter } from '../ports/rate-limiter.js';
 import type { StrangerWatch } from '../ports/stranger-watch.js';
 import { Exemptions } from './exemptions.js';
@@ -63,7 +64,7 @@ export class PenaltyBook implements StrangerWatch {
   async refusalOf(caller: Caller): Promise<Refusal | undefined> {
     if (!this.#holds(caller.connection.address, caller.user.name)) return undefined;
     const { penalties, clock } = this.#parts;
-    const subjects = chargesOfCaller(caller, 0).map(([subject]) => subject);
+    const subjects = subjectsOfCaller(caller);
     const found = await this.#state.ask(() => Promise.all(subjects.map((subject) => penalties.of(subject))));
     const [ofKey, ofUser] = found ?? [];
     return penalisedRefusal(ofKey, ofUser, clock.now());
@@ -78,9 +79,17 @@ export class PenaltyBook implements StrangerWatch {
   refused(caller: Caller, refusal: Refusal): void {
     const offence = offenceOfRefusal(refusal);
     if (offence === undefined || !this.#holds(caller.connection.address, caller.user.name)) return;
-    for (const [subject, ms] of chargesOfCaller(caller, this.#parts.rules().offencesMs[offence])) {
-      void this.#charge(subject, offence, ms);
-    }
+    void this.#chargeCaller(caller, refusal, offence);
+  }
+
+  /** The key first: what became of that decides on its user. */
+  async #chargeCaller(caller: Caller, refusal: Refusal, offence: Offence): Promise<void> {
+    const rules = this.#parts.rules();
+    const ms = rules.offencesMs[offence];
+    const [key, user] = subjectsOfCaller(caller);
+    const ofKey = await this.#charge(key, offence, ms);
+    const share = ofKey === undefined ? 0 : shareOfUser(caller.user, refusal, ms, ofKey, rules);
+    if (share > 0) await this.#charge(user, offence, share);
   }
 
   async #tooFast(caller: Caller, app: string): Promise<Refusal | undefined> {
@@ -92,11 +101,13 @@ export class PenaltyBook implements StrangerWatch {
     return waitMs === undefined ? undefined : { kind: 'too-fast', app, limit, waitMs };
   }
 
-  async #charge(subject: PenaltySubject, offence: Offence, ms: number): Promise<void> {
+  async #charge(subject: PenaltySubject, offence: Offence, ms: number): Promise<AddedPenalty | undefined> {
     const { penalties, rules, observer } = this.#parts;
     const added = await this.#state.ask(() => penalties.add(subject, offence, ms, rules()));
-    if (added?.hasBegun !== true) return;
-    observer.record({ type: 'penalty-began', subject: subjectText(subject), offence, until: added.until });
+    if (added?.hasBegun === true) {
+      observer.record({ type: 'penalty-began', subject: subjectText(subject), offence, until: added.until });
+    }
+    return added;
   }
 
   /** Whether anything is held against anybody from there, or against this user. */

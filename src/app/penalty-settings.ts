@@ -50,12 +50,12 @@ export const PENALTY_SETTINGS = {
   GITMOUTH_PENALTY_NO_ACCESS_SECONDS: [
     offence,
     '2',
-    'Penalty of a key, and half of it of its user, for a request for an app they may not use, in seconds.',
+    'Penalty of a key, and half of it of its user unless it is a deploy key, for a request for an app they may not use, in seconds.',
   ],
   GITMOUTH_PENALTY_TOO_FAST_SECONDS: [
     offence,
     '5',
-    'Penalty of a key, and half of it of its user, for a session beyond GITMOUTH_SESSIONS_PER_MINUTE, in seconds.',
+    'Penalty of a key, and half of it of its user unless it is a deploy key, for a session beyond GITMOUTH_SESSIONS_PER_MINUTE, in seconds.',
   ],
   GITMOUTH_PENALTY_EXEMPT: [
     exempt,

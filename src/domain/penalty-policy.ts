@@ -8,6 +8,7 @@
 import { sourceOf } from './address.js';
 import type { AdmissionLimits } from './admission-policy.js';
 import type { Refusal } from './refusal.js';
+import type { User } from './user.js';
 import type { TurnedAway } from './words/turned-away.js';
 
 /** Whom a penalty is for. A source is one of `sourceOf`. */
@@ -142,15 +143,32 @@ export function offenceOfRefusal({ kind }: Refusal): Offence | undefined {
   return kind === 'too-fast' ? 'too-fast' : undefined;
 }
 
-/** A key is one program's or one person's, a user may be many: who is charged with how much of what a caller did. */
-export function chargesOfCaller(
-  caller: { readonly user: { readonly name: string }; readonly key: { readonly sha256: string } },
+/** Whom something can be held against that a caller did: their key, and their user. */
+export function subjectsOfCaller(caller: {
+  readonly user: { readonly name: string };
+  readonly key: { readonly sha256: string };
+}): readonly [key: PenaltySubject, user: PenaltySubject] {
+  return [keySubject(caller.key.sha256), { kind: 'user', name: caller.user.name }];
+}
+
+/**
+ * What a user is charged with, in milliseconds, for a refusal that their key was charged with: half of it, until the key
+ * has to pause. That is less than the least that is enforced, so that no key makes its user pause alone, however many
+ * sessions it had begun by then. A bound key is out of its user's hands, and charged alone.
+ *
+ * @param ms what the key was charged with.
+ * @param ofKey what that made of the key's penalty.
+ */
+export function shareOfUser(
+  { binding }: Pick<User, 'binding'>,
+  { kind }: Refusal,
   ms: number,
-): readonly (readonly [PenaltySubject, number])[] {
-  return [
-    [keySubject(caller.key.sha256), ms],
-    [{ kind: 'user', name: caller.user.name }, ms / 2],
-  ];
+  ofKey: { readonly isEnforced: boolean; readonly hasBegun: boolean },
+  { minMs }: Pick<PenaltyBounds, 'minMs'>,
+): number {
+  const isOfKeyAlone = binding !== undefined || kind === 'key-bound';
+  const hadToPause = ofKey.isEnforced && !ofKey.hasBegun;
+  return isOfKeyAlone || hadToPause ? 0 : Math.floor(Math.min(ms, minMs) / 2);
 }
 
 /** A caller whose key or account has to pause is refused; where both have, for as long as the longer of them. */

@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, readdirSync, readlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -293,6 +293,33 @@ describe('a reload', () => {
     await gateway.drain();
     expect(only(parts.observer.ofType('server-draining')).drainMs).toBe(7_000);
     await expect(gateway.reload(() => readConfig({}, {}))).rejects.toThrow('this server is about to stop');
+  });
+});
+
+describe('a reload whose second half fails', () => {
+  /** What the dynos are made by, on the same data folder; the sandbox is chosen and tried before this is asked for. */
+  function withoutGrace(config: Config): Config {
+    const limits = Object.defineProperty({ ...config.limits }, 'terminateGraceMs', {
+      get: () => {
+        throw new Error('no more descriptors');
+      },
+    });
+    return { ...config, limits };
+  }
+
+  withGit('has changed nothing, and made no host key', async () => {
+    const parts = new MemoryParts();
+    const config = configOf();
+    const gateway = await createGateway(config, parts.module);
+    started.push(gateway);
+    const key = join(config.dataFolder, 'host-keys', 'ssh_host_ed25519_key');
+    rmSync(key);
+    const settings = { GITMOUTH_DATA: config.dataFolder, GITMOUTH_LISTEN: '127.0.0.1:0', GITMOUTH_SANDBOX: 'none' };
+    const wanted = readConfig({}, { ...settings, GITMOUTH_IDLE_SECONDS: '1' });
+    await expect(gateway.reload(() => withoutGrace(wanted))).rejects.toThrow('no more descriptors');
+    expect(existsSync(key)).toBe(false);
+    expect((await gateway.reload(() => wanted)).changed).toEqual(['GITMOUTH_IDLE_SECONDS']);
+    expect(existsSync(key)).toBe(true);
   });
 });
 

@@ -1,6 +1,6 @@
 /** What a proven caller does wrong again and again, and what it costs them. */
 import { describe, expect, test } from '@jest/globals';
-import { sampleKey } from '../../src/contracts/samples.js';
+import { sampleCaller, sampleKey } from '../../src/contracts/samples.js';
 import { Fault } from '../../src/domain/fault.js';
 import { MemoryHouse } from './memory-house.js';
 
@@ -60,6 +60,26 @@ describe('a key that names one app after the other that it may not use', () => {
       until: house.clock.now() + 8 * S,
     });
     expect(await house.push('shop', house.connect('alice', other)).exit()).toEqual({ code: 0 });
+  });
+
+  test.each([
+    ['of its user alone', {}],
+    ['that is bound to apps', { binding: { apps: ['blog'] } }],
+    ['that is bound to reading', { binding: { access: 'read' } }],
+  ] as const)('never locks its user out, however much it asks for at once: a key %s', async (_, bound) => {
+    // Attack: with a deploy key, of a CI say, ask for a hundred apps in parallel. All have passed the look at the penalties
+    // before the first of them is charged, and half of a hundred charges would make the owner pause with every key.
+    const house = new MemoryHouse();
+    const key = sampleKey();
+    house.platform.register('alice', key);
+    const weak = () => house.serveGit.admit({ ...sampleCaller('alice', key), user: { name: 'alice', ...bound } });
+    const visits = Array.from({ length: 100 }, (_none, n) => house.fetch(`app-${n}`, weak()));
+    await Promise.all(visits.map((visit) => visit.exit()));
+    expect(visits.filter(({ stderr }) => stderr.includes('pause'))).toEqual([]);
+    const user = await house.penalties.of({ kind: 'user', name: 'alice' });
+    expect(user?.until).toBe('binding' in bound ? undefined : house.clock.now() + 8 * S);
+    expect(await house.push('shop').exit()).toEqual({ code: 0 });
+    expect(await house.fetch('shop', weak()).exit()).toEqual({ code: 1 });
   });
 
   test('is followed by its user, when more of them do so', async () => {

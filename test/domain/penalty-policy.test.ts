@@ -5,7 +5,6 @@ import { DEFAULT_ADMISSION_LIMITS } from '../../src/domain/admission-policy.js';
 import {
   addPenalty,
   addressSubject,
-  chargesOfCaller,
   DEFAULT_PENALTY_RULES,
   isOffence,
   limitsFor,
@@ -13,6 +12,8 @@ import {
   offencesOfStranger,
   penalisedRefusal,
   subjectOf,
+  shareOfUser,
+  subjectsOfCaller,
   subjectText,
   type Offence,
   type Penalty,
@@ -133,11 +134,29 @@ describe('a refusal', () => {
     expect(offenceOfRefusal(refusal)).toBe(offence);
   });
 
-  test('costs the key in full and the user by half', () => {
-    expect(chargesOfCaller({ user: { name: 'alice' }, key: { sha256: 'SHA256:k' } }, 5_000)).toEqual([
-      [{ kind: 'key', fingerprint: 'SHA256:k' }, 5_000],
-      [{ kind: 'user', name: 'alice' }, 2_500],
+  test('is held against a key and its user', () => {
+    expect(subjectsOfCaller({ user: { name: 'alice' }, key: { sha256: 'SHA256:k' } })).toEqual([
+      { kind: 'key', fingerprint: 'SHA256:k' },
+      { kind: 'user', name: 'alice' },
     ]);
+  });
+
+  const notYet = { isEnforced: false, hasBegun: false };
+  const begins = { isEnforced: true, hasBegun: true };
+  const hasToPause = { isEnforced: true, hasBegun: false };
+  const noAccess: Refusal = { kind: 'no-access', app: 'shop', service: 'git-upload-pack' };
+  const keyBound: Refusal = { kind: 'key-bound', app: 'shop', to: 'apps' };
+
+  test.each([
+    ['half of it while the key need not pause', {}, noAccess, 5, notYet, 2.5],
+    ['half of it where the key has to pause for it', {}, noAccess, 5, begins, 2.5],
+    ['nothing once the key has to pause', {}, noAccess, 5, hasToPause, 0],
+    ['half of the least that is enforced, where it costs more than that', {}, noAccess, 600, begins, 7.5],
+    ['nothing where the key is bound to apps', { binding: { apps: ['blog'] } }, noAccess, 5, notYet, 0],
+    ['nothing where the key is bound to reading', { binding: { access: 'read' } }, noAccess, 5, begins, 0],
+    ['nothing where the key is told that it is bound', {}, keyBound, 5, notYet, 0],
+  ] as const)('costs the user %s', (_, user, refusal, seconds, ofKey, share) => {
+    expect(shareOfUser(user, refusal, seconds * S, ofKey, { minMs: 15 * S })).toBe(share * S);
   });
 });
 

@@ -8,12 +8,12 @@ import { temporaryFolder } from './temporary.js';
 
 export class RedisServer {
   readonly url: string;
-  readonly #port: number;
+  readonly port: number;
   readonly #folder: string;
   #process: ChildProcess | undefined;
 
   private constructor(port: number, folder: string) {
-    this.#port = port;
+    this.port = port;
     this.#folder = folder;
     this.url = `redis://127.0.0.1:${port}`;
   }
@@ -29,7 +29,7 @@ export class RedisServer {
     const child = spawn(
       'redis-server',
       [
-        ...['--port', String(this.#port), '--bind', '127.0.0.1', '--dir', this.#folder],
+        ...['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder],
         ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', '', '--loglevel', 'warning'],
       ],
       { stdio: 'ignore' },
@@ -59,12 +59,12 @@ export class RedisServer {
 
   /** The answer of redis-cli to one command, as it prints it. */
   cli(...command: readonly string[]): string {
-    return execFileSync('redis-cli', ['-p', String(this.#port), ...command], { encoding: 'utf8' }).trim();
+    return execFileSync('redis-cli', ['-p', String(this.port), ...command], { encoding: 'utf8' }).trim();
   }
 
   async #answers(): Promise<void> {
     for (;;) {
-      if (await accepts(this.#port)) return;
+      if (await accepts(this.port)) return;
       await sleep(20);
     }
   }

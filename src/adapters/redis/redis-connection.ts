@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { Fault, isFault, type Stage } from '../../domain/fault.js';
 
-/** A command that has no answer after so long has none to come: whoever waits for it is told so. */
+/** A command that has no answer after so long has none to come: whoever waits for it is told so, and the connection is given up. */
 const COMMAND_MS = 2_000;
 const CONNECT_MS = 2_000;
 /** How long it is left alone between two attempts to connect anew. */
@@ -13,7 +13,8 @@ export const KEY_PREFIX = 'gitmouth:';
 
 /**
  * Connects to Redis, and again whenever the connection is lost. Nothing waits for a Redis that is away: a command fails at
- * once while there is no connection, and after two seconds where no answer comes.
+ * once while there is no connection, and after two seconds where no answer comes; the connection counts as lost then. So
+ * does one to a Redis that has become a replica, as the name may lead to another by now.
  *
  * @param onTrouble told once when the connection is lost or can't be made, and again after it was there in between.
  */
@@ -23,20 +24,38 @@ export function connectRedis(url: string, onTrouble: (error: Error) => void): Re
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: COMMAND_MS,
+    // Counted only while a command waits for its answer: a connection on which nothing is asked stays.
+    socketTimeout: COMMAND_MS,
     connectTimeout: CONNECT_MS,
     keepAlive: 10_000,
     retryStrategy: () => RETRY_MS,
+    reconnectOnError(error) {
+      const isReadOnly = error.message.includes('READONLY');
+      if (isReadOnly) tell(error);
+      return isReadOnly;
+    },
   });
   let isTold = false;
-  redis.on('ready', () => {
-    isTold = false;
-  });
-  redis.on('error', (error: Error) => {
+  const tell = (error: Error) => {
     if (isTold) return;
     isTold = true;
     onTrouble(error);
+  };
+  redis.on('ready', () => {
+    // A replica can be connected to as well, and then nothing is over.
+    void isReplica(redis).then((isStill) => {
+      if (!isStill) isTold = false;
+    });
   });
+  redis.on('error', tell);
   return redis;
+}
+
+function isReplica(redis: Redis): Promise<boolean> {
+  return redis.role().then(
+    ([role]) => role === 'slave',
+    () => false,
+  );
 }
 
 /** Resolves when the first attempt to connect has come to something, or was given its time. Never rejects. */

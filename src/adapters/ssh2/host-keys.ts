@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import type { AlgorithmSet } from '../../domain/algorithm-set.js';
 import type { KeyAlgorithm } from '../../domain/public-key.js';
-import { readKeyFile, readablePrivateKey, writePrivate, type KeyFile } from './key-file.js';
+import { keyFileOf, readKeyFile, readablePrivateKey, writePrivate, type KeyFile } from './key-file.js';
 
 /** Its `publicLine` is one for `known_hosts`, without the host's name. */
 export type HostKey = KeyFile;
@@ -46,14 +46,32 @@ const KINDS: Readonly<Record<AlgorithmSet, readonly Kind[]>> = {
  * @throws Error that names the file and says what to do, when a key can't be read or others may read it.
  */
 export function loadOrCreateHostKeys(folder: string, algorithms: AlgorithmSet, ownFile?: string): readonly HostKey[] {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const { keys, keep } = readyHostKeys(folder, algorithms, ownFile);
+  keep();
+  return keys;
+}
+
+/** As `loadOrCreateHostKeys`, but those that are missing are written by `keep` alone. @throws Error as there; `keep`, when it can't write. */
+export function readyHostKeys(
+  folder: string,
+  algorithms: AlgorithmSet,
+  ownFile?: string,
+): { readonly keys: readonly HostKey[]; readonly keep: () => void } {
   const own = ownKey(algorithms, ownFile);
-  return KINDS[algorithms].map((kind) => {
+  const made: HostKey[] = [];
+  const keys = KINDS[algorithms].map((kind) => {
     if (own?.algorithm === kind.algorithm) return own;
     const path = join(folder, kind.file);
-    if (!existsSync(path)) writePrivate(path, readablePrivateKey(kind.make));
-    return readKeyFile(path, [kind.algorithm], ROLE);
+    if (existsSync(path)) return readKeyFile(path, [kind.algorithm], ROLE);
+    const key = keyFileOf(path, readablePrivateKey(kind.make), [kind.algorithm]);
+    made.push(key);
+    return key;
   });
+  const keep = () => {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const { path, privateKey } of made) writePrivate(path, privateKey);
+  };
+  return { keys, keep };
 }
 
 /** The keys that are there already; makes none. */

@@ -33,7 +33,11 @@ export function readKeyFile(path: string, expected: readonly KeyAlgorithm[], rol
   if ((mode & 0o077) !== 0) {
     throw new Error(`others may read the ${role} ${path} (mode ${(mode & 0o777).toString(8)}): run chmod 600 ${path}`);
   }
-  const privateKey = readFileSync(path, 'utf8');
+  return keyFileOf(path, readFileSync(path, 'utf8'), expected);
+}
+
+/** The same for a content that may not lie there yet. */
+export function keyFileOf(path: string, privateKey: string, expected: readonly KeyAlgorithm[]): KeyFile {
   const parsed = ssh2.utils.parseKey(privateKey);
   if (parsed instanceof Error || Array.isArray(parsed) || !parsed.isPrivateKey()) {
     throw new Error(

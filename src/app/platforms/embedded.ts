@@ -68,11 +68,14 @@ export async function embedded(config: Config): Promise<Platform> {
     async reload(wanted) {
       requireHooksFolder(wanted);
       const choice = await chooseSandboxFor(wanted);
+      // Made here, as making them can fail: to begin is to assign.
+      const nextTransport = processTransport(wanted, choice.sandbox);
+      const nextOptions = repositoriesOptions(wanted, choice.sandbox);
       return {
         warnings: choice.warning === undefined ? [] : [choice.warning],
         begin: () => {
-          transport = processTransport(wanted, choice.sandbox);
-          repositories.use(repositoriesOptions(wanted, choice.sandbox));
+          transport = nextTransport;
+          repositories.use(nextOptions);
         },
       };
     },

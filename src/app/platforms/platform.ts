@@ -39,5 +39,6 @@ export interface Platform {
 
 export interface PreparedPlatform {
   readonly warnings: readonly string[];
+  /** Never throws. */
   begin(): void;
 }

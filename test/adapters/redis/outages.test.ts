@@ -10,6 +10,7 @@ import { ask, holderOf, take } from '../../../src/contracts/lock-driver.js';
 import { isFault } from '../../../src/domain/fault.js';
 import { leaseTimes } from '../../../src/domain/lock-policy.js';
 import { isDeparture } from '../../../src/domain/session-end.js';
+import { CutWire } from '../../support/cut-wire.js';
 import { needs } from '../../support/programs.js';
 import { RedisServer } from '../../support/redis.js';
 
@@ -23,8 +24,8 @@ let server: RedisServer;
 let connections: Redis[];
 let troubles: Error[];
 
-async function gitmouth(): Promise<RedisLocks> {
-  const redis = connectRedis(server.url, (error) => troubles.push(error));
+async function gitmouth({ port }: { readonly port: number } = server): Promise<RedisLocks> {
+  const redis = connectRedis(`redis://127.0.0.1:${port}`, (error) => troubles.push(error));
   connections.push(redis);
   await whenTried(redis);
   return new RedisLocks(redis, new SystemClock(), LEASE_MS);
@@ -119,6 +120,73 @@ describe('the Redis locks', () => {
     await until(async () => (await holderOf(locks).catch(() => 'away')) === undefined, 'the shop to be free');
     await lease.release();
     expect(await other.held(never())).toEqual([]);
+  });
+
+  test('work again when the machine of Redis went without a word and another has its name', async () => {
+    const wire = await CutWire.to(server);
+    try {
+      const locks = await gitmouth(wire);
+      expect(await holderOf(locks)).toBeUndefined();
+      for (const times of [1, 2]) {
+        // Nothing that is sent gets through any more, and nobody closes the connection. New ones work.
+        wire.cutAt('up', wire.passed.up, () => undefined);
+        expect(await faultOf(ask(locks, 'alice'))).toBeLessThan(QUICKLY_MS);
+        const begun = performance.now();
+        await until(async () => (await holderOf(locks).catch(() => 'away')) === undefined, 'the locks to work');
+        expect(performance.now() - begun).toBeLessThan(QUICKLY_MS);
+        // Told once for each time that it was lost.
+        expect(troubles).toHaveLength(times);
+      }
+    } finally {
+      for (const redis of connections) redis.disconnect();
+      await wire.close();
+    }
+  });
+
+  test('stay on a connection on which nothing is asked', async () => {
+    const locks = await gitmouth();
+    expect(await holderOf(locks)).toBeUndefined();
+    const connection = () => connections[0]?.client('ID');
+    const before = await connection();
+    await sleep(3_000);
+    expect(await connection()).toBe(before);
+    expect(troubles).toEqual([]);
+  });
+
+  test('move to the new primary when theirs has become a replica', async () => {
+    const next = await RedisServer.start();
+    const name = { port: server.port };
+    const wire = await CutWire.to(name);
+    try {
+      const locks = await gitmouth({ port: wire.port });
+      const lease = await take(locks, 'alice');
+      await lease.release();
+      server.cli('REPLICAOF', '127.0.0.1', String(next.port));
+      // As long as the name leads to the replica: told once, however often it is connected to and asked.
+      for (let tries = 0; tries < 4; tries++) {
+        await faultOf(ask(locks, 'alice'));
+        await sleep(600);
+      }
+      expect(troubles.map(({ message }) => message)).toEqual([expect.stringContaining('READONLY')]);
+      name.port = next.port;
+      let moved: Awaited<ReturnType<typeof ask>> | undefined;
+      await until(async () => {
+        moved = await ask(locks, 'alice').catch(() => undefined);
+        return moved !== undefined;
+      }, 'the locks to work');
+      expect(moved).toMatchObject({ token: expect.any(Number) });
+      if (moved !== undefined && 'release' in moved) await moved.release();
+      expect(troubles).toHaveLength(1);
+      next.cli('REPLICAOF', '127.0.0.1', String(server.port));
+      await faultOf(ask(locks, 'alice'));
+      expect(troubles).toHaveLength(2);
+      next.cli('REPLICAOF', 'NO', 'ONE');
+      await until(async () => (await holderOf(locks).catch(() => 'away')) === undefined, 'the locks to work');
+    } finally {
+      for (const redis of connections) redis.disconnect();
+      await wire.close();
+      await next.stop('SIGKILL');
+    }
   });
 
   test('of a Redis that has forgotten everything are lost, and the tokens grow all the same', async () => {
