@@ -20,7 +20,6 @@ import { SshServer, type SshServerChanges } from '../adapters/ssh2/server.js';
 import { SystemClock } from '../adapters/system/clock.js';
 import { newId } from '../adapters/system/ids.js';
 import { LogObserver } from '../adapters/system/log-observer.js';
-import { leaseTimes } from '../domain/lock-policy.js';
 import type { Clock } from '../ports/clock.js';
 import type { Observer } from '../ports/observer.js';
 import type { SessionRegistry } from '../ports/session-registry.js';
@@ -214,7 +213,6 @@ function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Pla
     newSessionId: () => newId('s'),
     limits: () => config.limits,
     lockMode: config.locks.mode,
-    lostGraceMs: leaseTimes(config.locks.leaseMs).graceMs,
     appNames: config.platform.kind === 'http' ? 'with-owner' : 'plain',
   });
   let doors = doorsOf(config, loadOrCreateHostKeys(...hostKeysAt(config)));

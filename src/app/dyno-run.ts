@@ -22,8 +22,6 @@ export interface DynoRunParts {
   readonly transports: readonly Transport[];
   readonly observer: Observer;
   readonly clock: Clock;
-  /** How long a dyno may clean up whose writer's lease has run out. */
-  readonly lostGraceMs: number;
 }
 
 /** The dyno's part of a request: has one made, connects to it, joins it to the client, and gives it back. */
@@ -83,7 +81,7 @@ export class DynoRun {
   async #close(opened: DynoSession, lease: Lease | undefined): Promise<void> {
     if (lease === undefined) return opened.close();
     const unlink = onAbort(lease.lost, () => {
-      void opened.close(this.#parts.lostGraceMs);
+      void opened.close(lease.graceMs());
     });
     try {
       await opened.close();

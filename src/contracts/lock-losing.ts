@@ -14,6 +14,7 @@ export const lockLosing: readonly RepositoryLocksPromise[] = [
       await until(() => lease.lost.aborted, 'alice is told', pass);
       assert.equal(reasonOf(lease.lost), 'lease-lost');
       assert.equal(lease.recalled.aborted, false);
+      assert.equal(lease.graceMs(), 0, 'another has it: no time is left');
       assert.ok(next.token > lease.token);
       assert.equal(next.lost.aborted, false);
     },

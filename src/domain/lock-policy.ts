@@ -27,7 +27,7 @@ export interface LeaseTimes {
   readonly renewEveryMs: number;
   /** So long before its end a lease that could not be renewed counts as lost. */
   readonly lostBeforeEndMs: number;
-  /** How long a dyno may clean up whose lease was lost; the rest of what is left then is for killing it. */
+  /** How long a dyno may clean up whose lease was lost; as long, at least, is for killing it. */
   readonly graceMs: number;
 }
 
@@ -39,6 +39,11 @@ export function leaseTimes(leaseMs: number): LeaseTimes {
     lostBeforeEndMs: Math.ceil(leaseMs / 3),
     graceMs: Math.floor(leaseMs / 6),
   };
+}
+
+/** How long the dyno of a lost lease may clean up that ends in so long by itself: never beyond, as then another may write. */
+export function graceWithin(leftMs: number, { graceMs }: LeaseTimes): number {
+  return Math.max(0, Math.min(graceMs, leftMs - graceMs));
 }
 
 /** Writers only: readers never wait. */

@@ -64,6 +64,11 @@ export interface Lease {
    * own no more: whether it was recalled before or not. Never aborts after `release`.
    */
   readonly lost: AbortSignal;
+  /**
+   * How long from now, in milliseconds, what writes may take to clean up once the lease is lost: 0 where another may have
+   * the lock already.
+   */
+  graceMs(): number;
   /** Gives the lock back. Idempotent; never rejects. */
   release(): Promise<void>;
 }

@@ -71,9 +71,6 @@ export class Visit {
   }
 }
 
-/** How long a dyno may clean up in a house whose lock was lost. */
-export const LOST_GRACE_MS = 500;
-
 export class MemoryHouse {
   readonly journal: string[] = [];
   readonly clock = new MemoryClock();
@@ -136,7 +133,6 @@ export class MemoryHouse {
       newSessionId: () => `s-${++this.#sessions}`,
       limits: () => allLimits,
       lockMode,
-      lostGraceMs: LOST_GRACE_MS,
       appNames: 'plain',
     });
   }
@@ -233,6 +229,7 @@ export class MemoryHouse {
       token: lease.token,
       recalled: lease.recalled,
       lost: lease.lost,
+      graceMs: () => lease.graceMs(),
       release: async () => {
         this.journal.push('lease given back');
         for (const signal of [lease.recalled, lease.lost]) expect(getEventListeners(signal, 'abort')).toEqual([]);

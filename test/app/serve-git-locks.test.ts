@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { LockMode } from '../../src/domain/lock-policy.js';
 import { never, turns, until } from '../../src/contracts/contract.js';
 import { commandFor, sleepUntilSignalled } from '../support/memory-commands.js';
-import { LOST_GRACE_MS, MemoryHouse, type Visit } from './memory-house.js';
+import { MemoryHouse, type Visit } from './memory-house.js';
 
 /** A push whose git runs until it is ended. */
 async function running(house: MemoryHouse, stubborn = false): Promise<Visit> {
@@ -81,15 +81,28 @@ describe('a push whose lock an operator releases', () => {
   });
 });
 
+const GRACE_MS = 500;
+
 describe('a push whose lease runs out', () => {
   test('has its dyno killed in a hurry', async () => {
     const house = new MemoryHouse();
     const visit = await running(house, true);
-    house.locks.revoke('shop');
+    house.locks.warn('shop', GRACE_MS);
     await turns();
-    await house.clock.advance(LOST_GRACE_MS - 1);
+    await house.clock.advance(GRACE_MS - 1);
     expect(house.transport.running()).toHaveLength(1);
     await house.clock.advance(1);
+    expect(house.transport.running()).toEqual([]);
+    expect(await visit.exit()).toEqual({ signal: 'TERM' });
+    house.expectNothingHeld(visit);
+  });
+
+  test('has its dyno killed at once where another may write already', async () => {
+    const house = new MemoryHouse();
+    const visit = await running(house, true);
+    house.locks.revoke('shop');
+    await turns();
+    await house.clock.advance(0);
     expect(house.transport.running()).toEqual([]);
     expect(await visit.exit()).toEqual({ signal: 'TERM' });
     house.expectNothingHeld(visit);
@@ -102,9 +115,9 @@ describe('a push whose lease runs out', () => {
     await turns();
     await house.clock.advance(1_000);
     expect(house.transport.running()).toHaveLength(1);
-    house.locks.revoke('shop');
+    house.locks.warn('shop', GRACE_MS);
     await turns();
-    await house.clock.advance(LOST_GRACE_MS);
+    await house.clock.advance(GRACE_MS);
     expect(house.transport.running()).toEqual([]);
     await visit.exit();
     house.expectNothingHeld(visit);
@@ -115,9 +128,9 @@ describe('a push whose lease runs out', () => {
     const visit = await running(house, true);
     await house.locks.free('shop', never());
     await turns();
-    house.locks.revoke('shop');
+    house.locks.warn('shop', GRACE_MS);
     await turns();
-    await house.clock.advance(LOST_GRACE_MS);
+    await house.clock.advance(GRACE_MS);
     expect(house.transport.running()).toEqual([]);
     await visit.exit();
     expect(house.ended.verdict).toBe('ended-lock-released');

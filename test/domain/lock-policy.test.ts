@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { leaseTimes, needsLock } from '../../src/domain/lock-policy.js';
+import { graceWithin, leaseTimes, needsLock } from '../../src/domain/lock-policy.js';
 
 describe('what follows from the length of a lease', () => {
   test.each([
@@ -18,6 +18,19 @@ describe('what follows from the length of a lease', () => {
     expect(leaseMs - lostBeforeEndMs).toBeGreaterThanOrEqual(2 * renewEveryMs);
     expect(lostBeforeEndMs - graceMs).toBeGreaterThanOrEqual(leaseMs / 6);
   });
+});
+
+test.each([
+  // What is left of a lease of 30 s, and the grace of its dyno.
+  [30_000, 5_000],
+  [10_000, 5_000],
+  [9_999, 4_999],
+  [5_001, 1],
+  [5_000, 0],
+  [0, 0],
+  [-Infinity, 0],
+])('a dyno whose lease ends in %i ms may clean up for %i', (leftMs, graceMs) => {
+  expect(graceWithin(leftMs, leaseTimes(30_000))).toBe(graceMs);
 });
 
 test.each([

@@ -1,4 +1,4 @@
-import type { LeaseTimes } from '../../domain/lock-policy.js';
+import { graceWithin, type LeaseTimes } from '../../domain/lock-policy.js';
 import { Departure } from '../../domain/session-end.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Lease } from '../../ports/repository-locks.js';
@@ -49,6 +49,10 @@ export class StoredLease implements Lease {
     return this.#loss.signal;
   }
 
+  graceMs(): number {
+    return graceWithin(this.#endsAt - this.#clock.monotonic(), this.#times);
+  }
+
   async release(): Promise<void> {
     if (this.#isReleased) return;
     this.#isReleased = true;
@@ -68,7 +72,10 @@ export class StoredLease implements Lease {
       const standing = await this.#table.check(this.app, this.token, isDue).catch(() => 'unknown' as const);
       if (signal.aborted) return;
       if (standing === 'unknown') continue;
-      if (standing === undefined) return this.#lose();
+      if (standing === undefined) {
+        this.#endsAt = -Infinity;
+        return this.#lose();
+      }
       if (isDue) this.#moveOn(askedAt);
       if (standing.recall !== undefined) this.#recall.abort(new Departure(standing.recall));
     }

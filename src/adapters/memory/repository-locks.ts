@@ -72,6 +72,11 @@ export class MemoryRepositoryLocks implements RepositoryLocks {
     this.#next(app, queue);
   }
 
+  /** Tells the holder of the app that its lease is about to run out; it is its own until it lets go. */
+  warn(app: string, graceMs: number): void {
+    this.#queue(app).held?.lose(graceMs);
+  }
+
   #queue(app: string): Queue {
     const queue = this.state.get(app) ?? { held: undefined, lastToken: 0, waiting: [] };
     this.state.set(app, queue);
@@ -147,6 +152,7 @@ export class MemoryRepositoryLocks implements RepositoryLocks {
 class MemoryLease implements Lease {
   readonly #recalled = new AbortController();
   readonly #lost = new AbortController();
+  #graceMs = 0;
   readonly recalled: AbortSignal = this.#recalled.signal;
   readonly lost: AbortSignal = this.#lost.signal;
 
@@ -161,7 +167,12 @@ class MemoryLease implements Lease {
     this.#recalled.abort(new Departure(reason));
   }
 
-  lose(): void {
+  graceMs(): number {
+    return this.#graceMs;
+  }
+
+  lose(graceMs = 0): void {
+    this.#graceMs = graceMs;
     this.#lost.abort(new Departure('lease-lost'));
   }
 

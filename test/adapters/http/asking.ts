@@ -31,6 +31,7 @@ export const lease: Lease = {
   app: 'shop',
   token: 12,
   recalled: new AbortController().signal,
+  graceMs: () => 0,
   lost: new AbortController().signal,
   release: async () => undefined,
 };

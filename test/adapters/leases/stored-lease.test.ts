@@ -71,3 +71,40 @@ test('a lease that was recalled, and then can not be renewed, is lost before its
   await clock.advance(LEASE_MS - TIMES.lostBeforeEndMs);
   expect(isDeparture(lease.lost.reason) && lease.lost.reason.reason).toBe('lease-lost');
 });
+
+describe('what a lost lease leaves for cleaning up', () => {
+  test('is a sixth of it, and less as time passes, where it is lost before its end', async () => {
+    const lease = take();
+    says = 'away';
+    await clock.advance(LEASE_MS - TIMES.lostBeforeEndMs);
+    expect([lease.lost.aborted, lease.graceMs()]).toEqual([true, TIMES.graceMs]);
+    await clock.advance(3_000);
+    expect(lease.graceMs()).toBe(TIMES.graceMs - 3_000);
+    await clock.advance(LEASE_MS);
+    expect(lease.graceMs()).toBe(0);
+  });
+
+  test('is nothing where the lock is another one’s', async () => {
+    const lease = take();
+    says = undefined;
+    await clock.advance(1_000);
+    expect([lease.lost.aborted, lease.graceMs()]).toEqual([true, 0]);
+  });
+
+  // As a process that stood still: its timers are late.
+  test.each([LEASE_MS / 3, HOUR_MS])('is nothing where it is learned %i ms late', async (lateMs) => {
+    let stoodStillMs = 0;
+    class LateClock extends MemoryClock {
+      override monotonic(): number {
+        return super.monotonic() + stoodStillMs;
+      }
+    }
+    clock = new LateClock();
+    const lease = take();
+    says = 'away';
+    await clock.advance(LEASE_MS - TIMES.lostBeforeEndMs - 1);
+    stoodStillMs = lateMs;
+    await clock.advance(1);
+    expect([lease.lost.aborted, lease.graceMs()]).toEqual([true, 0]);
+  });
+});

@@ -35,6 +35,7 @@ const lease: Lease = {
   app: 'app',
   token: 1,
   recalled: new AbortController().signal,
+  graceMs: () => 0,
   lost: new AbortController().signal,
   release: async () => undefined,
 };
