@@ -153,7 +153,7 @@ describe('a gateway', () => {
   withGit('does not start with one that is wrong, and leaves the data folder unmade if it can not be had', async () => {
     const wrong = configOf({ wrong: "rebind(t('clock')).toConstantValue({ now: 1 })" });
     await expect(createGateway(wrong)).rejects.toThrow(
-      /wrong\.mjs binds clock to something else: it lacks now\(\), sleep\(\)/,
+      /wrong\.mjs binds clock to something else: it lacks now\(\), monotonic\(\), sleep\(\)/,
     );
     const missing = { ...wrong, adapters: ['./none.mjs'] };
     const elsewhere = { ...missing, dataFolder: join(temporaryFolder('none'), 'data') };
