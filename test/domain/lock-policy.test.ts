@@ -29,7 +29,7 @@ test.each([
   [5_000, 0],
   [0, 0],
   [-Infinity, 0],
-])('a dyno whose lease ends in %i ms may clean up for %i', (leftMs, graceMs) => {
+])('a dyno whose lease ends in %d ms may clean up for %i', (leftMs, graceMs) => {
   expect(graceWithin(leftMs, leaseTimes(30_000))).toBe(graceMs);
 });
 

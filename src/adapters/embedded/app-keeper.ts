@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { isFault } from '../../domain/fault.js';
 import { isRefusal } from '../../domain/refusal.js';
 import { utc } from '../../domain/words/lines.js';
-import type { RepositoryLocks } from '../../ports/repository-locks.js';
+import type { Lease, RepositoryLocks } from '../../ports/repository-locks.js';
 import type { Apps } from './apps.js';
+import type { Fences, Held } from './fences.js';
 import { PlatformError } from './platform-error.js';
 import type { Repositories } from './repositories.js';
 
@@ -13,12 +15,14 @@ const WAIT_MS = 30_000;
 export class AppKeeper {
   readonly #apps: Apps;
   readonly #repositories: Repositories;
+  readonly #fences: Fences;
   readonly #locks: RepositoryLocks;
   readonly #waitMs: number;
 
-  constructor(apps: Apps, repositories: Repositories, locks: RepositoryLocks, waitMs = WAIT_MS) {
+  constructor(apps: Apps, repositories: Repositories, fences: Fences, locks: RepositoryLocks, waitMs = WAIT_MS) {
     this.#apps = apps;
     this.#repositories = repositories;
+    this.#fences = fences;
     this.#locks = locks;
     this.#waitMs = waitMs;
   }
@@ -29,15 +33,16 @@ export class AppKeeper {
    */
   async create(name: string, owner: string, source?: string, signal = never()): Promise<void> {
     this.#apps.requireFree(name, owner);
-    await this.#locked(name, signal, async (inTime) => {
+    await this.#locked(name, signal, async (lease, inTime) => {
+      const held = this.#heldBy(lease);
       await this.#refuseForeign(name);
-      this.#apps.create(name, owner);
+      held(() => this.#apps.create(name, owner));
       try {
-        if (source === undefined) await this.#repositories.create(name);
-        const branch = source === undefined ? undefined : await this.#repositories.importFrom(name, source, inTime);
-        this.#apps.settle(name, branch);
+        const branch = await this.#fill(name, source, held, inTime);
+        held(() => this.#apps.settle(name, branch));
       } catch (error) {
-        this.#apps.discard(name);
+        // The first error says more than one of taking back; what stays provisional is taken back at the next start.
+        await this.takeBack(name, lease).catch(() => undefined);
         throw error;
       }
     });
@@ -49,12 +54,15 @@ export class AppKeeper {
    */
   async destroy(name: string, signal = never()): Promise<void> {
     this.#apps.require(name);
-    await this.#locked(name, signal, async () => {
-      this.#apps.require(name);
-      // In this order: a name must never be free for others while a repository lies under it.
-      await this.#repositories.retire(name);
-      this.#apps.remove(name);
-      await this.#repositories.sweep(name).catch((cause: unknown) => {
+    await this.#locked(name, signal, async (lease) => {
+      const held = this.#heldBy(lease);
+      held(() => {
+        this.#apps.require(name);
+        // In this order: a name must never be free for others while a repository lies under it.
+        this.#repositories.retire(name);
+        this.#apps.remove(name);
+      });
+      await this.#repositories.sweep(name, held).catch((cause: unknown) => {
         throw new PlatformError(
           'not-deleted',
           `'${name}' is destroyed, but not all of its files could be deleted: ${String(cause)}. ` +
@@ -65,25 +73,38 @@ export class AppKeeper {
     });
   }
 
-  /** After a push, under its lock: an app without any ref is taken back, and the first branch is the deployed one. */
-  async conclude(name: string): Promise<void> {
+  /**
+   * After a push, under its lock: an app without any ref is taken back, and the first branch is the deployed one.
+   * @throws Fault `GM_LEASE_LOST`, or the lease's Departure, when another has the lock by now; nothing is changed then.
+   */
+  async conclude(name: string, lease: Lease): Promise<void> {
+    const held = this.#heldBy(lease);
     const app = this.#apps.get(name);
     if (app === undefined || (!app.provisional && app.branch !== undefined)) return;
-    if (!(await this.#repositories.exists(name))) return this.#apps.discard(name);
+    if (!(await this.#repositories.exists(name))) return void held(() => this.#apps.discard(name));
     // A hook of the push may have spoilt what git needs for the questions that follow.
-    await this.#repositories.ensureSound(name, 'write', app.branch);
-    if (await this.#repositories.hasRefs(name)) {
-      this.#apps.settle(name, await this.#repositories.headBranch(name));
+    this.#fences.raise(name, lease.token);
+    await this.#repositories.ensureSound(name, 'write', app.branch, lease.lost);
+    if (await this.#repositories.hasRefs(name, lease.lost)) {
+      const branch = await this.#repositories.headBranch(name, lease.lost);
+      held(() => this.#apps.settle(name, branch));
     } else if (app.provisional) {
-      await this.takeBack(name);
+      await this.takeBack(name, lease);
     }
   }
 
-  /** Undoes the making of a provisional app. */
-  async takeBack(name: string): Promise<void> {
-    await this.#repositories.retire(name);
-    this.#apps.discard(name);
-    await this.#repositories.sweep(name);
+  /**
+   * Undoes the making of an app that is provisional still.
+   * @throws Fault `GM_LEASE_LOST` when another has the lock by now: what lies there may be theirs.
+   */
+  async takeBack(name: string, lease: Lease): Promise<void> {
+    const held = this.#heldBy(lease);
+    const isTakenBack = held(() => {
+      if (!this.#apps.discard(name)) return false;
+      this.#repositories.retire(name);
+      return true;
+    });
+    if (isTakenBack) await this.#repositories.sweep(name, held);
   }
 
   /**
@@ -108,11 +129,22 @@ export class AppKeeper {
     const lease = await this.#locks.acquire(app, holder(), 'refuse', 0, () => undefined, never());
     if (isRefusal(lease)) return;
     try {
-      await this.#repositories.sweep(app);
-      if (this.#apps.get(app)?.provisional === true) await this.conclude(app);
+      await this.#repositories.sweep(app, this.#heldBy(lease));
+      if (this.#apps.get(app)?.provisional === true) await this.conclude(app, lease);
     } finally {
       await lease.release();
     }
+  }
+
+  #heldBy({ app, token }: Lease): Held {
+    return (work) => this.#fences.within(app, token, work);
+  }
+
+  /** @returns the deployed branch. */
+  async #fill(name: string, source: string | undefined, held: Held, signal: AbortSignal): Promise<string | undefined> {
+    if (source !== undefined) return this.#repositories.importFrom(name, source, held, signal);
+    await this.#repositories.create(name, held);
+    return undefined;
   }
 
   /** A database that was lost, a folder that was copied in: another's data must not come to belong to who asks next. */
@@ -126,7 +158,11 @@ export class AppKeeper {
   }
 
   /** @param work is given a signal that aborts when the lock must be let go, too. */
-  async #locked(app: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  async #locked(
+    app: string,
+    signal: AbortSignal,
+    work: (lease: Lease, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
     const lease = await this.#locks.acquire(app, holder(), 'wait', this.#waitMs, () => undefined, signal);
     if (isRefusal(lease)) {
       throw new PlatformError(
@@ -136,9 +172,10 @@ export class AppKeeper {
       );
     }
     try {
-      await work(AbortSignal.any([signal, lease.recalled, lease.lost]));
+      await work(lease, AbortSignal.any([signal, lease.recalled, lease.lost]));
     } catch (error) {
-      if (error !== lease.recalled.reason && error !== lease.lost.reason) throw error;
+      const isFencedOut = isFault(error) && error.code === 'GM_LEASE_LOST';
+      if (!isFencedOut && error !== lease.recalled.reason && error !== lease.lost.reason) throw error;
       throw new PlatformError('app-busy', `The lock of '${app}' was lost meanwhile. Nothing was changed; try again.`);
     } finally {
       await lease.release();

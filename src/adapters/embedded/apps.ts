@@ -89,9 +89,9 @@ export class Apps {
       .run(branch ?? null, name);
   }
 
-  /** Takes a provisional app back. */
-  discard(name: string): void {
-    this.#db.prepare('DELETE FROM apps WHERE name = ? AND provisional = 1').run(name);
+  /** Takes a provisional app back; returns whether there was one. */
+  discard(name: string): boolean {
+    return this.#db.prepare('DELETE FROM apps WHERE name = ? AND provisional = 1').run(name).changes > 0;
   }
 
   provisional(): readonly string[] {

@@ -27,7 +27,7 @@ export class EmbeddedProvisioner implements Provisioner {
   readonly #keeper: AppKeeper;
   readonly #fences: Fences;
   readonly #appLimit: number;
-  readonly #writers = new Map<string, { app: string; lease: Lease | undefined }>();
+  readonly #writers = new Map<string, Lease>();
 
   /** @param appLimit how many apps a user may own by pushing. */
   constructor(apps: Apps, repositories: Repositories, keeper: AppKeeper, fences: Fences, appLimit: number) {
@@ -49,9 +49,9 @@ export class EmbeddedProvisioner implements Provisioner {
       // Before anything that a dyno of an earlier lease could still spoil.
       const fence = lease && this.#fences.raise(grant.app, lease.token);
       if (grant.creates) await this.#refuseForeign(grant.app);
-      const app = asking('provision', () => (grant.creates ? this.#claim(grant, session) : this.#find(grant, session)));
+      const app = this.#appOf(grant, lease, session);
       if (isRefusal(app)) return app;
-      await this.#makeReady(app, grant, signal);
+      await this.#makeReady(app, grant, lease, signal);
       return this.#dyno(app, grant, { lease, fence }, session);
     } catch (error) {
       signal.throwIfAborted();
@@ -60,16 +60,24 @@ export class EmbeddedProvisioner implements Provisioner {
   }
 
   async release(dyno: Dyno, _outcome: Outcome): Promise<void> {
-    const writer = this.#writers.get(dyno.id);
-    if (writer === undefined) return;
+    const lease = this.#writers.get(dyno.id);
+    if (lease === undefined) return;
     this.#writers.delete(dyno.id);
-    // Whoever has the lock now writes, and does this when they end.
-    if (writer.lease?.lost.aborted === true) return;
+    if (lease.lost.aborted) return;
     try {
-      await this.#keeper.conclude(writer.app);
+      await this.#keeper.conclude(lease.app, lease);
     } catch (error) {
-      throw faultOf(error, 'release', writer.app);
+      // Whoever has the lock now writes, and does this when they end.
+      if (error === lease.lost.reason || (isFault(error) && error.code === 'GM_LEASE_LOST')) return;
+      throw faultOf(error, 'release', lease.app);
     }
+  }
+
+  /** A writer's as one with its fence: who stood still makes no app for another to find. */
+  #appOf(grant: Grant, lease: Lease | undefined, session: Session): AppRecord | Refusal {
+    const found = () => (grant.creates ? this.#claim(grant, session) : this.#find(grant, session));
+    if (lease === undefined) return asking('provision', found);
+    return this.#fences.within(grant.app, lease.token, found);
   }
 
   /** A database that was lost, say: another's repository must not come to belong to whoever pushes to its name. */
@@ -95,22 +103,24 @@ export class EmbeddedProvisioner implements Provisioner {
     return record && mayUse(record, session.caller.user.name, access) ? record : noAccess(session);
   }
 
-  async #makeReady(app: AppRecord, grant: Grant, signal: AbortSignal): Promise<void> {
-    const isNew = app.provisional && !(await this.#repositories.exists(app.name));
+  async #makeReady(app: AppRecord, grant: Grant, lease: Lease | undefined, signal: AbortSignal): Promise<void> {
+    const maker = app.provisional && !(await this.#repositories.exists(app.name)) ? lease : undefined;
     try {
-      if (isNew) await this.#repositories.create(app.name);
+      if (maker !== undefined) {
+        await this.#repositories.create(app.name, (work) => this.#fences.within(app.name, maker.token, work));
+      }
       await this.#repositories.ensureSound(app.name, grant.access, app.branch, signal);
       signal.throwIfAborted();
     } catch (error) {
       // The first error says more than one of taking back; what stays provisional is taken back at the next start.
-      if (isNew) await this.#keeper.takeBack(app.name).catch(() => undefined);
+      if (maker !== undefined) await this.#keeper.takeBack(app.name, maker).catch(() => undefined);
       throw error;
     }
   }
 
   #dyno(app: AppRecord, grant: Grant, { lease, fence }: Writing, session: Session): Dyno {
     const id = randomUUID();
-    if (grant.access === 'write') this.#writers.set(id, { app: app.name, lease });
+    if (lease !== undefined) this.#writers.set(id, lease);
     const { branch: _asGranted, ...rest } = grant;
     const plan = planDyno(session, app.branch === undefined ? rest : { ...rest, branch: app.branch });
     const repository = this.#repositories.path(app.name);

@@ -1,10 +1,13 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Fence } from '../../domain/dyno.js';
-import { Fault } from '../../domain/fault.js';
+import { Fault, isFault } from '../../domain/fault.js';
 import { asking } from '../sqlite/asking.js';
 import type { Database } from '../sqlite/database.js';
 import { codeOf } from '../sqlite/error-code.js';
+
+/** Does what only the holder of a lock may do, as one with looking whether a later one has it. Throws where so. */
+export type Held = <T>(work: () => T) => T;
 
 /** A fence for each app, outside its repository and out of reach of its dynos. They outlive their apps, as tokens do. */
 export class Fences {
@@ -21,12 +24,41 @@ export class Fences {
    * @throws Fault `GM_LEASE_LOST` when a later one stands there.
    */
   raise(app: string, token: number): Fence {
-    const folder = join(this.#folder, app);
-    // Looking and writing are one, over all processes: the database knows how to do that, and a file alone doesn't.
-    asking('provision', () => {
-      this.#db.transaction(() => this.#write(folder, token)).immediate();
+    this.within(app, token, () => undefined);
+    return { folder: join(this.#folder, app), token };
+  }
+
+  /**
+   * Raises the fence and does the work, as one: no later writer comes in between. When the work throws, what it did to
+   * the database is undone.
+   * @throws Fault `GM_LEASE_LOST` when a later one stands there; the work is not done then.
+   */
+  within<T>(app: string, token: number, work: () => T): T {
+    const thrown: unknown[] = [];
+    // One over all processes: the database knows how to do that, and a file alone doesn't.
+    const whole = this.#db.transaction(() => {
+      try {
+        this.#raise(join(this.#folder, app), token);
+        return work();
+      } catch (error) {
+        thrown.push(error);
+        throw error;
+      }
     });
-    return { folder, token };
+    try {
+      return asking('provision', () => whole.immediate());
+    } catch (error) {
+      throw thrown.length > 0 ? thrown[0] : error;
+    }
+  }
+
+  #raise(folder: string, token: number): void {
+    try {
+      this.#write(folder, token);
+    } catch (error) {
+      if (isFault(error)) throw error;
+      throw new Fault('GM_REPOSITORY', 'provision', `The fence in ${folder}: ${String(error)}`, { cause: error });
+    }
   }
 
   #write(folder: string, token: number): void {

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { lstatSync, readdirSync, renameSync } from 'node:fs';
+import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAppName } from '../../domain/app-name.js';
 import { Fault } from '../../domain/fault.js';
 import { printable } from '../../domain/words/printable.js';
+import type { Held } from './fences.js';
 import { repositoryConfig, type RepositorySettings } from './repository-config.js';
 import { copyRefs } from './repository-import.js';
 import { headBranchOf, isAbsent, spoiledParts } from './repository-inspection.js';
@@ -53,8 +55,8 @@ export class Repositories {
   }
 
   /** Makes an empty repository. Rejects when there is one. */
-  async create(app: string, branch = DEFAULT_BRANCH): Promise<void> {
-    await this.#make(app, async (repository) => layOut(repository, this.#config, branch, this.#options.owner));
+  async create(app: string, held: Held, branch = DEFAULT_BRANCH): Promise<void> {
+    await this.#make(app, held, async (repository) => layOut(repository, this.#config, branch, this.#options.owner));
   }
 
   /**
@@ -62,9 +64,9 @@ export class Repositories {
    * @returns the deployed branch, that of the source's HEAD.
    * @throws PlatformError `import-failed`.
    */
-  async importFrom(app: string, source: string, signal?: AbortSignal): Promise<string | undefined> {
+  async importFrom(app: string, source: string, held: Held, signal?: AbortSignal): Promise<string | undefined> {
     let branch: string | undefined;
-    await this.#make(app, async (repository) => {
+    await this.#make(app, held, async (repository) => {
       await layOut(repository, this.#config, DEFAULT_BRANCH, this.#options.owner);
       branch = await copyRefs(this.#runLong, repository, source, signal);
       if (branch === undefined) return;
@@ -112,9 +114,8 @@ export class Repositories {
   }
 
   /** Takes the repository away at once; its files are deleted by `sweep`. Nothing to do when there is none. */
-  async retire(app: string): Promise<void> {
-    if (!(await this.exists(app))) return;
-    await rename(this.path(app), this.#beside('trash', app));
+  retire(app: string): void {
+    if (isThere(this.path(app))) renameSync(this.path(app), this.#beside('trash', app));
   }
 
   /** The apps of which an unfinished or a retired repository lies about. */
@@ -125,21 +126,23 @@ export class Repositories {
   }
 
   /** Deletes what lies about of an app; only under its lock, since a repository that is being made lies there too. */
-  async sweep(app: string): Promise<void> {
-    for (const name of await readdir(this.#options.folder)) {
+  async sweep(app: string, held: Held): Promise<void> {
+    for (const name of held(() => readdirSync(this.#options.folder))) {
       if (LEFTOVER.exec(name)?.[1] === app) await this.#erase(join(this.#options.folder, name));
     }
   }
 
-  async #make(app: string, fill: (repository: string) => Promise<void>): Promise<void> {
+  async #make(app: string, held: Held, fill: (repository: string) => Promise<void>): Promise<void> {
     const path = this.path(app);
     await this.#ensureFolder();
     const unfinished = this.#beside('new', app);
     try {
       await fill(unfinished);
-      // A rename onto a folder succeeds if that is empty.
-      if (await this.exists(app)) throw notSound(app, `there is something at ${path} already`);
-      await rename(unfinished, path);
+      held(() => {
+        // A rename onto a folder succeeds if that is empty.
+        if (isThere(path)) throw notSound(app, `there is something at ${path} already`);
+        renameSync(unfinished, path);
+      });
     } catch (error) {
       // What can't be deleted now lies about until the next start.
       await this.#erase(unfinished).catch(() => undefined);
@@ -193,6 +196,10 @@ export class Repositories {
     const said = printable(result.stderr.trim());
     throw new Fault('GM_REPOSITORY', 'provision', `a command on ${job.repository} ended with ${result.code}: ${said}`);
   }
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function notSound(app: string, why: string): Fault {

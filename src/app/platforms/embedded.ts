@@ -28,6 +28,7 @@ export async function embedded(config: Config): Promise<Platform> {
   const { sandbox, warning } = await chooseSandboxFor(config);
   const { platform, db } = openPlatform(config);
   const repositories = repositoriesOf(config, sandbox);
+  const fences = fencesIn(config, db);
   const registry = new EmbeddedSessionRegistry(db);
   let transport = processTransport(config, sandbox);
   const close = () => {
@@ -40,8 +41,7 @@ export async function embedded(config: Config): Promise<Platform> {
     authenticator: () => new EmbeddedAuthenticator(db),
     accessControl: () => new EmbeddedAccessControl(db, config.creation),
     provisioner(locks) {
-      const keeper = new AppKeeper(platform.apps, repositories, locks);
-      const fences = new Fences(join(config.dataFolder, 'fences'), db);
+      const keeper = new AppKeeper(platform.apps, repositories, fences, locks);
       return new EmbeddedProvisioner(platform.apps, repositories, keeper, fences, config.creation.limit);
     },
     transport: () => ({
@@ -53,7 +53,7 @@ export async function embedded(config: Config): Promise<Platform> {
     lifecycle: (locks, observer) => ({
       async prepare() {
         if (sandbox.name === 'bubblewrap') endOrphans();
-        for (const { app, error } of await new AppKeeper(platform.apps, repositories, locks).recover()) {
+        for (const { app, error } of await new AppKeeper(platform.apps, repositories, fences, locks).recover()) {
           observer.record({
             type: 'problem',
             message: `after an earlier stop, '${app}' could not be put right`,
@@ -81,6 +81,10 @@ export async function embedded(config: Config): Promise<Platform> {
     },
     close,
   };
+}
+
+function fencesIn(config: Config, db: Database): Fences {
+  return new Fences(join(config.dataFolder, 'fences'), db);
 }
 
 function isThere(db: Database): boolean {
@@ -122,7 +126,8 @@ export async function openAppKeeper(
     const { sandbox } = await chooseSandboxFor(config);
     state = await openState(config);
     const locks = state.locks(new SystemClock());
-    return { keeper: new AppKeeper(platform.apps, repositoriesOf(config, sandbox), locks), close };
+    const repositories = repositoriesOf(config, sandbox);
+    return { keeper: new AppKeeper(platform.apps, repositories, fencesIn(config, db), locks), close };
   } catch (error) {
     close();
     throw error;

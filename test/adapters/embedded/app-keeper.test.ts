@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { sampleKey } from '../../../src/contracts/samples.js';
-import { openHouse, register, sampleWork, type House } from './house.js';
+import { alone, openHouse, register, sampleWork, type House } from './house.js';
 import { leaseOn, Pushers, unfinished } from './pushing.js';
 
 const LIMIT = 10;
@@ -32,7 +32,7 @@ describe('the keeper', () => {
     expect(house.platform.apps.list()).toEqual([]);
     await house.keeper.create('shop', 'alice');
     await expect(house.keeper.create('shop', 'bob')).rejects.toMatchObject({ code: 'app-exists' });
-    await house.repositories.create('stray');
+    await house.repositories.create('stray', alone);
     await expect(house.keeper.create('stray', 'bob')).rejects.toMatchObject({ code: 'repository-exists' });
     expect(house.platform.apps.list().map((app) => app.name)).toEqual(['shop']);
     expect(await unfinished(house)).toEqual([]);
@@ -77,7 +77,7 @@ describe('after a crash', () => {
     await pushers.begin('alice', 'empty');
     house.platform.apps.createOnPush('rowonly', 'bob', 10);
     await house.keeper.create('gone', 'bob');
-    await house.repositories.retire('gone');
+    house.repositories.retire('gone');
     house.db.prepare('DELETE FROM leases').run();
     expect(await house.keeper.recover()).toEqual([]);
     expect(house.platform.apps.list().map(({ name, branch }) => [name, branch])).toEqual([

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Fences } from '../../../src/adapters/embedded/fences.js';
@@ -36,6 +36,35 @@ test('a fence is raised, may be raised again, and is never lowered', () => {
   }
   expect(isFault(thrown) && [thrown.code, thrown.stage]).toEqual(['GM_LEASE_LOST', 'provision']);
   expect(standing('shop')).toBe('9\n');
+});
+
+test('one that can not be written is told with its path, and not as an outage of the database', () => {
+  writeFileSync(join(house.folder, 'fences'), 'a file in the way');
+  let thrown: unknown;
+  try {
+    fences.raise('shop', 7);
+  } catch (error) {
+    thrown = error;
+  }
+  expect(isFault(thrown) && [thrown.code, thrown.stage]).toEqual(['GM_REPOSITORY', 'provision']);
+  expect(String(thrown)).toContain(join(house.folder, 'fences/shop'));
+  rmSync(join(house.folder, 'fences'));
+});
+
+test('work within it is done as one with it: undone when it fails, and not begun behind a later one', () => {
+  const create = (token: number, why?: Error) =>
+    fences.within('shop', token, () => {
+      house.platform.apps.createOnPush('shop', 'alice', 3);
+      if (why !== undefined) throw why;
+    });
+  register(house, 'alice', sampleKey());
+  const why = new Error('no more room');
+  expect(() => create(7, why)).toThrow(why);
+  fences.raise('shop', 9);
+  expect(() => create(8)).toThrow(/another push has the lock/);
+  expect(house.platform.apps.get('shop')).toBeUndefined();
+  create(9);
+  expect(house.platform.apps.get('shop')).toBeDefined();
 });
 
 test('each app has one of its own', () => {

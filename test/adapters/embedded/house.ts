@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { AppKeeper } from '../../../src/adapters/embedded/app-keeper.js';
 import { openDatabase, type Database } from '../../../src/adapters/sqlite/database.js';
 import { SqliteLocks } from '../../../src/adapters/sqlite/sqlite-locks.js';
+import { Fences, type Held } from '../../../src/adapters/embedded/fences.js';
 import { EmbeddedPlatform } from '../../../src/adapters/embedded/platform.js';
 import { Repositories } from '../../../src/adapters/embedded/repositories.js';
 import type { RunInRepository } from '../../../src/adapters/embedded/repository-run.js';
@@ -21,6 +22,7 @@ export interface House {
   readonly platform: EmbeddedPlatform;
   readonly locks: SqliteLocks;
   readonly repositories: Repositories;
+  readonly fences: Fences;
   readonly keeper: AppKeeper;
   close(): void;
 }
@@ -42,9 +44,13 @@ export function openHouse(run: RunInRepository = unsandboxed(owner), folder = te
     run,
     ...(owner === undefined ? {} : { owner }),
   });
-  const keeper = new AppKeeper(platform.apps, repositories, locks);
-  return { folder, file, db, clock, platform, locks, repositories, keeper, close: () => db.close() };
+  const fences = new Fences(join(folder, 'fences'), db);
+  const keeper = new AppKeeper(platform.apps, repositories, fences, locks);
+  return { folder, file, db, clock, platform, locks, repositories, fences, keeper, close: () => db.close() };
 }
+
+/** For one whom nobody else is in the way of. */
+export const alone: Held = (work) => work();
 
 /** Gives the user one more key; the first makes the user. */
 export function register({ platform }: House, user: string, key: PublicKey): void {

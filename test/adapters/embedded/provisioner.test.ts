@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { isRefusal } from '../../../src/domain/refusal.js';
 import { until } from '../../../src/contracts/contract.js';
 import { sampleKey } from '../../../src/contracts/samples.js';
-import { git, openHouse, register, sampleWork, type House } from './house.js';
+import { alone, git, openHouse, register, sampleWork, type House } from './house.js';
 import { grantOf, leaseOn, Pushers } from './pushing.js';
 
 const LIMIT = 3;
@@ -114,7 +114,7 @@ describe('a push that creates an app', () => {
   });
 
   test('does not give its user a repository that lies there without an app', async () => {
-    await house.repositories.create('shop');
+    await house.repositories.create('shop', alone);
     pushers.push('shop', 'main');
     await expect(pushers.provision('alice', grantOf('shop', 'write', true))).rejects.toMatchObject({
       code: 'GM_REPOSITORY',
@@ -151,8 +151,8 @@ describe('a session on an app that exists', () => {
   });
 
   test('is a fault, and makes nothing, when the repository is gone', async () => {
-    await house.repositories.retire('shop');
-    await house.repositories.sweep('shop');
+    house.repositories.retire('shop');
+    await house.repositories.sweep('shop', alone);
     await expect(pushers.provision('alice', grantOf('shop', 'write'))).rejects.toMatchObject({ code: 'GM_REPOSITORY' });
     expect(await house.repositories.exists('shop')).toBe(false);
   });

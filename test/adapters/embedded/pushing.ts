@@ -1,9 +1,7 @@
 /** Sessions as the use case brings them to the provisioner, and the pushes in between. */
-import { join } from 'node:path';
 import { openDatabase } from '../../../src/adapters/sqlite/database.js';
 import { EmbeddedPlatform } from '../../../src/adapters/embedded/platform.js';
 import { EmbeddedProvisioner } from '../../../src/adapters/embedded/embedded-provisioner.js';
-import { Fences } from '../../../src/adapters/embedded/fences.js';
 import type { Dyno } from '../../../src/domain/dyno.js';
 import type { Grant } from '../../../src/domain/grant.js';
 import { isRefusal, type Refusal } from '../../../src/domain/refusal.js';
@@ -56,7 +54,7 @@ export class Pushers {
       house.platform.apps,
       house.repositories,
       house.keeper,
-      new Fences(join(house.folder, 'fences'), house.db),
+      house.fences,
       appLimit,
     );
   }

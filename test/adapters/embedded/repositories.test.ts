@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Repositories } from '../../../src/adapters/embedded/repositories.js';
 import { repositoryConfig } from '../../../src/adapters/embedded/repository-config.js';
 import { REPOSITORY } from '../../../src/adapters/embedded/repository-run.js';
-import { git, openHouse, owner, ownedFolder, sampleWork, type House } from './house.js';
+import { alone, git, openHouse, owner, ownedFolder, sampleWork, type House } from './house.js';
 import {
   borrowingClone,
   forbiddenObject,
@@ -42,7 +42,7 @@ async function asHook(app: string, script: string): Promise<void> {
 
 describe('a new repository', () => {
   test('is one that git is content with, empty, closed to others, and its owner can push to', async () => {
-    await repositories.create('shop');
+    await repositories.create('shop', alone);
     const path = repositories.path('shop');
     expect(git(path, 'fsck', '--strict')).toBe('');
     expect(await repositories.hasRefs('shop')).toBe(false);
@@ -59,26 +59,36 @@ describe('a new repository', () => {
   });
 
   test('has HEAD on the branch that was asked for', async () => {
-    await repositories.create('shop', 'live');
+    await repositories.create('shop', alone, 'live');
     expect(readFileSync(join(repositories.path('shop'), 'HEAD'), 'utf8')).toBe('ref: refs/heads/live\n');
   });
 
   test('does not take the place of another, and leaves nothing when it was refused', async () => {
-    await repositories.create('shop');
+    await repositories.create('shop', alone);
     git(sampleWork(), 'push', '--quiet', repositories.path('shop'), 'main');
-    await expect(repositories.create('shop')).rejects.toMatchObject({ code: 'GM_REPOSITORY' });
+    await expect(repositories.create('shop', alone)).rejects.toMatchObject({ code: 'GM_REPOSITORY' });
     expect(await repositories.hasRefs('shop')).toBe(true);
     expect(lying()).toEqual(['shop.git']);
   });
 
   test.each(['../shop', 'a/b', '', '.git', 'shop\0'])('is not made for an app named %j', async (name) => {
     expect(() => repositories.path(name)).toThrow('no app');
-    await expect(repositories.create(name)).rejects.toThrow('no app');
+    await expect(repositories.create(name, alone)).rejects.toThrow('no app');
     expect(existsSync(join(house.folder, 'shop.git'))).toBe(false);
   });
 
+  test('is not put in its place by one who has lost the lock meanwhile', async () => {
+    const why = new Error('another has it');
+    const held = () => {
+      throw why;
+    };
+    await expect(repositories.create('shop', held)).rejects.toBe(why);
+    expect(await repositories.exists('shop')).toBe(false);
+    expect(await repositories.leftovers()).toEqual([]);
+  });
+
   test('is understood by git as it is meant', async () => {
-    await repositories.create('shop');
+    await repositories.create('shop', alone);
     const value = (key: string) => git(repositories.path('shop'), 'config', '--local', '--get', key).trim();
     expect(value('transfer.fsckObjects')).toBe('true');
     expect(value('receive.advertisePushOptions')).toBe('true');
@@ -94,7 +104,7 @@ describe('a new repository', () => {
       run: unsandboxed(owner),
       ...(owner === undefined ? {} : { owner }),
     });
-    await small.create('shop');
+    await small.create('shop', alone);
     const work = sampleWork();
     git(work, 'push', '--quiet', small.path('shop'), 'main:before');
     writeFileSync(join(work, 'large'), randomBytes(20_000));
@@ -115,7 +125,7 @@ describe('an import', () => {
     git(work, 'update-ref', 'refs/notes/commits', 'trunk');
     const source = kind === 'a work tree' ? work : join(ownedFolder('bare'), 'it.git');
     if (source !== work) git(work, 'clone', '--quiet', '--mirror', work, source);
-    expect(await repositories.importFrom('shop', source)).toBe('trunk');
+    expect(await repositories.importFrom('shop', source, alone)).toBe('trunk');
     const path = repositories.path('shop');
     const refs = (folder: string) => git(folder, 'for-each-ref', '--format=%(objectname) %(objecttype) %(refname)');
     expect(refs(path)).toBe(refs(work));
@@ -131,7 +141,7 @@ describe('an import', () => {
     writeFileSync(join(work, '.git/hooks/pre-receive'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
     git(work, 'config', 'core.sshCommand', 'touch /tmp/pwned');
     git(work, 'config', 'uploadpack.packObjectsHook', 'false');
-    await repositories.importFrom('shop', work);
+    await repositories.importFrom('shop', work, alone);
     const path = repositories.path('shop');
     expect(readFileSync(join(path, 'config'), 'utf8')).toBe(repositoryConfig({ maxPackBytes: 0 }));
     expect(readdirSync(path).sort()).toEqual(['HEAD', 'config', 'objects', 'refs']);
@@ -141,14 +151,14 @@ describe('an import', () => {
     const work = sampleWork();
     // Git calls dubious what does not belong to whom it runs as; where the tests are not root all is one owner's.
     if (owner) giveTo(work, owner.uid + 1);
-    expect(await repositories.importFrom('shop', work)).toBe('main');
+    expect(await repositories.importFrom('shop', work, alone)).toBe('main');
     expect(await repositories.hasRefs('shop')).toBe(true);
   });
 
   test('of an empty repository gives an empty one', async () => {
     const work = ownedFolder('work');
     git(work, 'init', '--quiet');
-    expect(await repositories.importFrom('shop', work)).toBeUndefined();
+    expect(await repositories.importFrom('shop', work, alone)).toBeUndefined();
     expect(await repositories.hasRefs('shop')).toBe(false);
     await repositories.ensureSound('shop', 'write');
   });
@@ -163,7 +173,7 @@ describe('an import', () => {
     ['a repository that lacks an object', lackingObject, 'was not imported'],
   ];
   test.each(broken)('of %s fails, says why, and leaves nothing', async (_, source, words) => {
-    await expect(repositories.importFrom('shop', source())).rejects.toMatchObject({
+    await expect(repositories.importFrom('shop', source(), alone)).rejects.toMatchObject({
       code: 'import-failed',
       message: expect.stringContaining(words) as unknown,
     });
@@ -172,46 +182,46 @@ describe('an import', () => {
 
   test('that is given up rejects with the reason and leaves nothing', async () => {
     const reason = new Error('given up');
-    await expect(repositories.importFrom('shop', sampleWork(), AbortSignal.abort(reason))).rejects.toBe(reason);
+    await expect(repositories.importFrom('shop', sampleWork(), alone, AbortSignal.abort(reason))).rejects.toBe(reason);
     expect(lying()).toEqual([]);
   });
 });
 
 describe('a repository that goes', () => {
   test('is away at once, and its files with the sweep', async () => {
-    await repositories.create('shop');
-    await repositories.create('blog');
-    await repositories.retire('shop');
+    await repositories.create('shop', alone);
+    await repositories.create('blog', alone);
+    repositories.retire('shop');
     expect(await repositories.exists('shop')).toBe(false);
     expect(await repositories.leftovers()).toEqual(['shop']);
-    await repositories.sweep('blog');
+    await repositories.sweep('blog', alone);
     expect(await repositories.leftovers()).toEqual(['shop']);
-    await repositories.sweep('shop');
+    await repositories.sweep('shop', alone);
     expect(lying()).toEqual(['blog.git']);
-    await repositories.retire('shop');
+    repositories.retire('shop');
   });
 
   // A hook of the app has planted links to what the server owns, for the server to delete in its name.
   test('takes nothing with it that links in it point to', async () => {
     const outside = ownedFolder('outside');
     writeFileSync(join(outside, 'kept'), 'kept');
-    await repositories.create('shop');
+    await repositories.create('shop', alone);
     await asHook('shop', `ln -s ${outside} objects/ab; ln -s ${outside} gone; rm -rf refs; ln -s ${outside} refs`);
-    await repositories.retire('shop');
-    await repositories.sweep('shop');
+    repositories.retire('shop');
+    await repositories.sweep('shop', alone);
     expect(readFileSync(join(outside, 'kept'), 'utf8')).toBe('kept');
     expect(lying()).toEqual([]);
   });
 
   test('goes although a hook closed folders of it and made paths longer than a path may be', async () => {
-    await repositories.create('shop');
+    await repositories.create('shop', alone);
     await asHook(
       'shop',
       'mkdir -p deep; name=$(printf %0200d 0); for i in $(seq 30); do mkdir around; mv deep around/$name; ' +
         'mv around deep; done; mkdir closed closed/inside; chmod 0 closed',
     );
-    await repositories.retire('shop');
-    await repositories.sweep('shop');
+    repositories.retire('shop');
+    await repositories.sweep('shop', alone);
     expect(lying()).toEqual([]);
   });
 });

@@ -10,7 +10,7 @@ import { Repositories } from '../../../src/adapters/embedded/repositories.js';
 import { repositoryConfig } from '../../../src/adapters/embedded/repository-config.js';
 import { REPOSITORY } from '../../../src/adapters/embedded/repository-run.js';
 import { temporaryFolder } from '../../support/temporary.js';
-import { git, owner, ownedFolder, sampleWork } from './house.js';
+import { alone, git, owner, ownedFolder, sampleWork } from './house.js';
 import { unsandboxed } from './run-unsandboxed.js';
 
 let template: string;
@@ -21,7 +21,7 @@ let outside: string;
 
 beforeAll(async () => {
   const made = repositoriesIn(temporaryFolder('template'));
-  await made.create('shop');
+  await made.create('shop', alone);
   template = made.path('shop');
   git(sampleWork(), 'push', '--quiet', template, 'main', 'main:refs/heads/other');
 });
@@ -151,7 +151,7 @@ describe.each(['read', 'write'] as const)('before a session that may %s', (acces
   });
 
   test('a repository that is missing is told, and none is made in its place', async () => {
-    await repositories.retire('shop');
+    repositories.retire('shop');
     await expect(repositories.ensureSound('shop', access)).rejects.toMatchObject({ code: 'GM_REPOSITORY' });
     expect(await repositories.exists('shop')).toBe(false);
   });
