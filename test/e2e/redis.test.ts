@@ -63,7 +63,7 @@ describe('a gitmouth with a Redis', () => {
   test('starts without it and says so once; pushes are refused as a fault, and so are the commands that lock', async () => {
     expect(problems()).toHaveLength(1);
     await refusedQuickly();
-    await operator.refused(['lock', 'list'], /Redis did not answer/);
+    await operator.refused(['lock', 'list'], /redis:\/\/127\.0\.0\.1:\d+ is out of reach: .*ECONNREFUSED/);
     await operator.refused(['app', 'create', 'app', '--owner', 'ada'], /Redis did not answer/);
     const { code, stdout } = await door.cli('doctor', '--listen', '127.0.0.1:0');
     expect(code).toBe(1);
