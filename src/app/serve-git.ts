@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { AppNames } from '../domain/app-name.js';
 import type { DynosFull } from '../domain/dyno-queue.js';
 import { parseGitCommand, parseGitProtocol, type GitRequest } from '../domain/git-request.js';
@@ -58,6 +59,8 @@ export class ServeGit implements GitGateway {
 
   constructor(parts: ServeGitParts) {
     this.#parts = parts;
+    // Every session listens; more than ten are no leak.
+    setMaxListeners(0, this.#drained.signal);
     this.#dynoRun = new DynoRun(parts);
   }
 

@@ -187,6 +187,19 @@ const givingUp: readonly RepositoryLocksPromise[] = [
     },
   },
   {
+    name: 'who gives up while a free lock is being given leaves it free',
+    async run({ one, other }) {
+      const giveUp = new AbortController();
+      const alice = ask(one, 'alice', { signal: giveUp.signal }).then(
+        (answer) => leaseOf(answer).release(),
+        (reason: unknown) => assert.equal(reason, giveUp.signal.reason),
+      );
+      giveUp.abort(new Error('alice left'));
+      await alice;
+      assert.equal(await holderOf(other), undefined);
+    },
+  },
+  {
     name: 'once the lease is given, the signal has no more effect on it',
     async run({ one, other, pass }) {
       const giveUp = new AbortController();

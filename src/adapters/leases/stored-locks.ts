@@ -41,8 +41,13 @@ export class StoredLocks implements RepositoryLocks {
       for (;;) {
         const askedAt = this.#clock.monotonic();
         const answer = await this.#table.ask(app, ticket);
+        if (answer.kind === 'taken') {
+          lease = this.#lease(app, answer.token, askedAt);
+          if (!signal.aborted) return lease;
+          await lease.release();
+          throw signal.reason;
+        }
         signal.throwIfAborted();
-        if (answer.kind === 'taken') return (lease = this.#lease(app, answer.token, askedAt));
         const waitedMs = ticket.mode === 'refuse' ? 0 : this.#clock.monotonic() - begun;
         if (ticket.mode === 'refuse' || waitedMs >= waitMs) {
           return { kind: 'busy', app, holder: inTheWay(answer), waitedMs };
