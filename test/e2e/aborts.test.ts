@@ -209,7 +209,7 @@ describe('in the middle of a push', () => {
 });
 
 describe('many sessions that are cut off', () => {
-  const COUNT = IS_SOAK ? 1_000 : 100;
+  const COUNT = IS_SOAK ? 1_000 : 60;
   const AT_ONCE = 8;
   const SLACK_BYTES = 64 * MIB;
   const APPS = ['one', 'two', 'three', 'four'];

@@ -20,13 +20,13 @@ const { describe, test } = needs('git', 'ssh', 'ssh-keygen', 'bwrap', 'redis-ser
 const IS_SOAK = process.env['GITMOUTH_SOAK'] === '1';
 const PUSHERS = 10;
 /** All of a round begins within so long, and all who are killed are killed within it. */
-const ROUND_MS = 1_200;
+const ROUND_MS = 900;
 const LEASE_SECONDS = 2;
 const HOOKS = join(import.meta.dirname, 'kill-rounds-hooks');
 
 describe.each([
   // Where there is one, pushes find it running in every other round at least.
-  { state: 'SQLite', doors: 1, killEvery: 2, rounds: IS_SOAK ? 200 : 10 },
+  { state: 'SQLite', doors: 1, killEvery: 2, rounds: IS_SOAK ? 200 : 5 },
   { state: 'Redis', doors: 2, killEvery: 1, rounds: IS_SOAK ? 200 : 20 },
 ])('ten pushers on one app, over $doors gitmouth with $state', ({ state, doors: doorCount, killEvery, rounds }) => {
   const data = join(temporaryFolder('rounds'), 'data');
