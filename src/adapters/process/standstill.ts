@@ -22,7 +22,10 @@ export class Standstill {
   #isWanted = false;
   #round = 0;
 
-  /** @param members those who are to be stopped, as they are at this moment; the dead may be among them. */
+  /**
+   * @param members those who are to be stopped, as they are at this moment; the dead may be among them. Throws when they
+   *   can't be looked up, as the descriptors have run out: then it is looked again.
+   */
   constructor(members: () => readonly ProcessEntry[]) {
     this.#members = members;
   }
@@ -37,19 +40,40 @@ export class Standstill {
   end(): void {
     if (!this.#isWanted) return;
     this.#isWanted = false;
-    for (const member of this.#members()) signalProcess(member, 'CONT');
+    void this.#wakeAll(++this.#round);
   }
 
   async #stopAll(round: number): Promise<void> {
     let quiet = 0;
     let waitMs = FIRST_WAIT_MS;
-    for (let look = 0; look < MOST_LOOKS && this.#isWanted && round === this.#round; look++) {
-      const moving = this.#members().filter(({ state }) => !STILL.includes(state));
-      for (const member of moving) signalProcess(member, 'STOP');
-      quiet = moving.every(({ state }) => state === WAITING) ? quiet + 1 : 0;
+    for (let look = 0; look < MOST_LOOKS && round === this.#round; look++) {
+      quiet = this.#stopWhoMoves() ? quiet + 1 : 0;
       if (quiet >= QUIET_LOOKS) return;
       await sleep(waitMs);
       waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+    }
+  }
+
+  /** Whether nobody ran. Out of descriptors that can't be told. */
+  #stopWhoMoves(): boolean {
+    try {
+      const moving = this.#members().filter(({ state }) => !STILL.includes(state));
+      for (const member of moving) signalProcess(member, 'STOP');
+      return moving.every(({ state }) => state === WAITING);
+    } catch {
+      return false;
+    }
+  }
+
+  /** At once; out of descriptors, again until they could be looked up. */
+  async #wakeAll(round: number): Promise<void> {
+    for (let waitMs = FIRST_WAIT_MS; round === this.#round; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+      try {
+        for (const member of this.#members()) signalProcess(member, 'CONT');
+        return;
+      } catch {
+        await sleep(waitMs);
+      }
     }
   }
 }
