@@ -25,6 +25,7 @@ export class UnsandboxedProcess implements SandboxProcess {
   readonly #session: number | undefined;
   readonly #swept: Promise<void>;
   readonly #standstill = new Standstill(() => this.#members());
+  #isSwept = false;
   #killing: Promise<void> | undefined;
 
   /** @param home removed with the job. */
@@ -84,6 +85,7 @@ export class UnsandboxedProcess implements SandboxProcess {
       empty = this.#killMembers() ? empty + 1 : 0;
       if (empty < EMPTY_LOOKS) await sleep(waitMs);
     }
+    this.#isSwept = true;
   }
 
   /** Whether nobody was there. Out of descriptors that can't be told. */
@@ -110,10 +112,10 @@ export class UnsandboxedProcess implements SandboxProcess {
     if (pid !== undefined && !isReaped(this.#child)) signalNumber(-pid, 'KILL');
   }
 
-  /** A session's number is not given to a new process while the session has members. */
+  /** A session's number is not given to a new process while the session has members; afterwards it may be a stranger's. */
   #members(): ProcessEntry[] {
     const leader = this.#session;
-    if (leader === undefined) return [];
+    if (leader === undefined || this.#isSwept) return [];
     return listProcesses().filter(({ session, state }) => session === leader && state !== 'Z' && state !== 'X');
   }
 }
