@@ -3,14 +3,16 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DynoExit, SignalName } from '../../domain/dyno.js';
 import { Fault } from '../../domain/fault.js';
-import type { Child } from './child.js';
+import { isReaped, type Child } from './child.js';
 import {
   childrenOf,
   isRunning,
+  isTaken,
   pidInNamespace,
   pidNamespaceOf,
   processesIn,
   readProcess,
+  signalNumber,
   signalProcess,
   type ProcessEntry,
 } from './process-table.js';
@@ -36,6 +38,7 @@ export class BubblewrapProcess implements SandboxProcess {
   readonly #report: StatusReport;
   readonly #sent = new Set<SignalName>();
   readonly #standstill = new Standstill(() => this.#members());
+  #told: NamespaceInit | undefined;
   #init: ProcessEntry | undefined;
   #command: ProcessEntry | undefined;
   #hasEnded = false;
@@ -48,7 +51,7 @@ export class BubblewrapProcess implements SandboxProcess {
     this.stderr = child.stderr;
     this.#report = new StatusReport(status);
     void child.ended.then((error) => error && status.destroy());
-    void this.#report.init.then((init) => (this.#init = init && entryOf(init, child.process.pid)));
+    void this.#report.init.then((told) => (this.#told = told));
     this.exit = this.#end();
     this.started = this.#start();
     this.exit.catch(() => undefined);
@@ -58,7 +61,8 @@ export class BubblewrapProcess implements SandboxProcess {
   signal(name: SignalName): void {
     if (this.#hasEnded || this.#command === undefined) return;
     this.#sent.add(name);
-    signalProcess(this.#command, name);
+    const command = this.#command;
+    this.#send(name, command.pid, () => command);
   }
 
   pause(): void {
@@ -80,8 +84,8 @@ export class BubblewrapProcess implements SandboxProcess {
    * namespace below theirs (`--disable-userns`), in which they would not be found.
    */
   #members(): readonly ProcessEntry[] {
-    const init = this.#init;
-    if (init === undefined || !isRunning(init)) return [];
+    const init = this.#runningInit();
+    if (init === undefined) return [];
     const pidNamespace = pidNamespaceOf(init.pid);
     if (pidNamespace === undefined) return [];
     return processesIn(pidNamespace).filter(({ pid }) => pid !== init.pid);
@@ -108,14 +112,29 @@ export class BubblewrapProcess implements SandboxProcess {
    * namespace's second process, or in an exit status of a command that was quicker than we are.
    */
   async #comesToRun(): Promise<boolean> {
-    const init = await this.#report.init;
-    if (init === undefined) return false;
-    while (this.#init !== undefined && !this.#hasEnded && isRunning(this.#init)) {
-      this.#command = childrenOf(init.pid).find(({ pid }) => pidInNamespace(pid) === COMMAND_PID);
+    if ((await this.#report.init) === undefined) return false;
+    while (!this.#hasEnded && this.#mayComeToRun()) {
       if (this.#command !== undefined) return true;
       await sleep(1);
     }
     return (await this.#report.exitCode) !== undefined;
+  }
+
+  /** Looks for the command. Out of descriptors it may be there, and is looked for again. */
+  #mayComeToRun(): boolean {
+    try {
+      const init = this.#runningInit();
+      this.#command = init && childrenOf(init.pid).find(({ pid }) => pidInNamespace(pid) === COMMAND_PID);
+      return init !== undefined;
+    } catch {
+      return true;
+    }
+  }
+
+  /** @throws Error when it can't be looked up: the descriptors have run out. */
+  #runningInit(): ProcessEntry | undefined {
+    this.#init ??= this.#told && entryOf(this.#told, this.#child.process.pid);
+    return this.#init !== undefined && isRunning(this.#init) ? this.#init : undefined;
   }
 
   async #lastWords(): Promise<string> {
@@ -136,7 +155,7 @@ export class BubblewrapProcess implements SandboxProcess {
     const limit = setTimeout(() => this.#child.process.kill('SIGKILL'), REPORT_LIMIT_MS);
     // Never bubblewrap before its namespace: one that it has made but does not hold yet would stay for ever.
     await this.#report.init;
-    if (this.#init !== undefined) signalProcess(this.#init, 'KILL');
+    this.#killInit();
     await Promise.all([this.#child.ended, this.#report.closed]);
     clearTimeout(limit);
     await this.#namespaceIsGone();
@@ -145,9 +164,31 @@ export class BubblewrapProcess implements SandboxProcess {
 
   /** The kernel lets the first process of a namespace go only when all others are gone (pid_namespaces(7)). */
   async #namespaceIsGone(): Promise<void> {
-    for (let waitMs = 1; this.#init !== undefined && isRunning(this.#init); waitMs = Math.min(waitMs * 2, 100)) {
-      signalProcess(this.#init, 'KILL');
+    for (let waitMs = 1; !this.#isGone(); waitMs = Math.min(waitMs * 2, 100)) {
+      this.#killInit();
       await sleep(waitMs);
+    }
+  }
+
+  #isGone(): boolean {
+    try {
+      return this.#runningInit() === undefined;
+    } catch {
+      return this.#told === undefined || !isTaken(this.#told.pid);
+    }
+  }
+
+  #killInit(): void {
+    if (this.#told !== undefined) this.#send('KILL', this.#told.pid, () => this.#runningInit());
+  }
+
+  /** Out of descriptors nobody can be looked up; but until bubblewrap is reaped, the number is of its namespace still. */
+  #send(name: SignalName, pid: number, lookUp: () => ProcessEntry | undefined): void {
+    try {
+      const entry = lookUp();
+      if (entry !== undefined) signalProcess(entry, name);
+    } catch {
+      if (!isReaped(this.#child)) signalNumber(pid, name);
     }
   }
 }

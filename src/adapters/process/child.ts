@@ -26,6 +26,11 @@ export interface ChildOptions {
   readonly withhold: readonly number[];
 }
 
+/** Until then its number is given to no other process. */
+export function isReaped({ process: { exitCode, signalCode } }: Child): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
 /** Starts a program, never through a shell. @throws Fault when the system can't. */
 export function startChild(file: string, args: readonly string[], options: ChildOptions): Child {
   const emptyDescriptor = openSync('/dev/null', 'r+');

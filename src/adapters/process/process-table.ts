@@ -13,11 +13,16 @@ export interface ProcessEntry {
   readonly startTicks: string;
 }
 
+/** What proc(5) answers of a process that is gone, or not for this user to see. */
+const GONE = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'];
+
+/** @throws Error when it can't be told: the descriptors have run out (EMFILE, ENFILE). So throws all that reads by it. */
 function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1');
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (GONE.includes(codeOf(error) ?? '')) return undefined;
+    throw error;
   }
 }
 
@@ -84,10 +89,28 @@ export function isRunning(entry: ProcessEntry): boolean {
 
 /** Never reaches a later process that was given the same number. */
 export function signalProcess(entry: ProcessEntry, name: SignalName | 'STOP' | 'CONT'): void {
-  if (!isRunning(entry)) return;
+  if (isRunning(entry)) signalNumber(entry.pid, name);
+}
+
+/** Reaches whoever has the number: only for one that can't be given to another yet. */
+export function signalNumber(pid: number, name: SignalName | 'STOP' | 'CONT'): void {
   try {
-    process.kill(entry.pid, `SIG${name}`);
+    process.kill(pid, `SIG${name}`);
   } catch {
     // It ended just now.
   }
+}
+
+/** Whether anybody has the number, which takes no descriptor to tell. */
+export function isTaken(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH';
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
 }

@@ -6,10 +6,19 @@ import { signalProcess, type ProcessEntry } from './process-table.js';
  * seen, and its parent may be found stopped just after.
  */
 const QUIET_LOOKS = 3;
-/** Looks in all, of a dyno that never comes to rest. */
-const MOST_LOOKS = 100;
 const FIRST_WAIT_MS = 1;
-const LONGEST_WAIT_MS = 50;
+
+/** How much is spent on a dyno that never comes to rest: each look reads all of /proc. */
+export interface Pace {
+  /** Looks in a round. */
+  readonly looks: number;
+  /** Between two looks, at most; the first waits are shorter. */
+  readonly longestWaitMs: number;
+  /** After a round in vain, at least. */
+  readonly betweenRoundsMs: number;
+}
+
+const PACE: Pace = { looks: 100, longestWaitMs: 50, betweenRoundsMs: 10_000 };
 
 /**
  * Stops every process of a job, and has them go on.
@@ -19,17 +28,26 @@ const LONGEST_WAIT_MS = 50;
  */
 export class Standstill {
   readonly #members: () => readonly ProcessEntry[];
+  readonly #pace: Pace;
   #isWanted = false;
   #round = 0;
+  /** When another round may begin, by `performance.now()`: never while one runs, and after all came to rest. */
+  #nextRoundAt = Infinity;
 
-  /** @param members those who are to be stopped, as they are at this moment; the dead may be among them. */
-  constructor(members: () => readonly ProcessEntry[]) {
+  /**
+   * @param members those who are to be stopped, as they are at this moment; the dead may be among them. Throws when they
+   *   can't be looked up, as the descriptors have run out: then it is looked again.
+   */
+  constructor(members: () => readonly ProcessEntry[], pace = PACE) {
     this.#members = members;
+    this.#pace = pace;
   }
 
+  /** Called again, it tries once more with those who did not come to rest. */
   begin(): void {
-    if (this.#isWanted) return;
+    if (this.#isWanted && performance.now() < this.#nextRoundAt) return;
     this.#isWanted = true;
+    this.#nextRoundAt = Infinity;
     void this.#stopAll(++this.#round);
   }
 
@@ -37,19 +55,41 @@ export class Standstill {
   end(): void {
     if (!this.#isWanted) return;
     this.#isWanted = false;
-    for (const member of this.#members()) signalProcess(member, 'CONT');
+    void this.#wakeAll(++this.#round);
   }
 
   async #stopAll(round: number): Promise<void> {
     let quiet = 0;
     let waitMs = FIRST_WAIT_MS;
-    for (let look = 0; look < MOST_LOOKS && this.#isWanted && round === this.#round; look++) {
-      const moving = this.#members().filter(({ state }) => !STILL.includes(state));
-      for (const member of moving) signalProcess(member, 'STOP');
-      quiet = moving.every(({ state }) => state === WAITING) ? quiet + 1 : 0;
+    for (let look = 0; look < this.#pace.looks && round === this.#round; look++) {
+      quiet = this.#stopWhoMoves() ? quiet + 1 : 0;
       if (quiet >= QUIET_LOOKS) return;
       await sleep(waitMs);
-      waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+      waitMs = Math.min(waitMs * 2, this.#pace.longestWaitMs);
+    }
+    if (round === this.#round) this.#nextRoundAt = performance.now() + this.#pace.betweenRoundsMs;
+  }
+
+  /** Whether nobody ran. Out of descriptors that can't be told. */
+  #stopWhoMoves(): boolean {
+    try {
+      const moving = this.#members().filter(({ state }) => !STILL.includes(state));
+      for (const member of moving) signalProcess(member, 'STOP');
+      return moving.every(({ state }) => state === WAITING);
+    } catch {
+      return false;
+    }
+  }
+
+  /** At once; out of descriptors, again until they could be looked up. */
+  async #wakeAll(round: number): Promise<void> {
+    for (let waitMs = FIRST_WAIT_MS; round === this.#round; waitMs = Math.min(waitMs * 2, this.#pace.longestWaitMs)) {
+      try {
+        for (const member of this.#members()) signalProcess(member, 'CONT');
+        return;
+      } catch {
+        await sleep(waitMs);
+      }
     }
   }
 }

@@ -4,8 +4,8 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DynoExit, SignalName } from '../../domain/dyno.js';
 import { Fault } from '../../domain/fault.js';
-import type { Child } from './child.js';
-import { listProcesses, readProcess, signalProcess, type ProcessEntry } from './process-table.js';
+import { isReaped, type Child } from './child.js';
+import { listProcesses, signalNumber, signalProcess, type ProcessEntry } from './process-table.js';
 import type { SandboxProcess } from './sandbox.js';
 import { signalNamed } from './signal-names.js';
 import { Standstill } from './standstill.js';
@@ -22,9 +22,10 @@ export class UnsandboxedProcess implements SandboxProcess {
   readonly exit: Promise<DynoExit>;
   readonly #child: Child;
   readonly #home: string;
-  readonly #leader: ProcessEntry | undefined;
+  readonly #session: number | undefined;
   readonly #swept: Promise<void>;
   readonly #standstill = new Standstill(() => this.#members());
+  #isSwept = false;
   #killing: Promise<void> | undefined;
 
   /** @param home removed with the job. */
@@ -34,9 +35,7 @@ export class UnsandboxedProcess implements SandboxProcess {
     this.stdin = child.stdin;
     this.stdout = child.stdout;
     this.stderr = child.stderr;
-    const { pid } = child.process;
-    // Not reaped yet, whatever became of it: the number can only be its own.
-    this.#leader = pid === undefined ? undefined : readProcess(pid);
+    this.#session = child.process.pid;
     this.exit = this.#end();
     this.#swept = this.#sweep();
     this.started = this.#start();
@@ -63,7 +62,7 @@ export class UnsandboxedProcess implements SandboxProcess {
   }
 
   async #start(): Promise<void> {
-    if (this.#leader !== undefined) return;
+    if (this.#session !== undefined) return;
     const cause = await this.#child.ended;
     await this.kill();
     throw new Fault('GM_DYNO_START', 'connect', 'the command could not be started', { cause });
@@ -83,39 +82,41 @@ export class UnsandboxedProcess implements SandboxProcess {
     await this.#child.ended;
     let waitMs = 1;
     for (let empty = 0; empty < EMPTY_LOOKS; waitMs = Math.min(waitMs * 2, 100)) {
-      const members = this.#members();
-      empty = members.length === 0 ? empty + 1 : 0;
-      for (const member of members) signalProcess(member, 'KILL');
+      empty = this.#killMembers() ? empty + 1 : 0;
       if (empty < EMPTY_LOOKS) await sleep(waitMs);
+    }
+    this.#isSwept = true;
+  }
+
+  /** Whether nobody was there. Out of descriptors that can't be told. */
+  #killMembers(): boolean {
+    try {
+      const members = this.#members();
+      for (const member of members) signalProcess(member, 'KILL');
+      return members.length === 0;
+    } catch {
+      return false;
     }
   }
 
   async #killAll(): Promise<void> {
     this.#killGroup();
-    await this.#swept;
+    // First, as the sweep may be waiting for descriptors.
     for (const stream of [this.stdin, this.stdout, this.stderr]) stream.destroy();
+    await this.#swept;
     await rm(this.#home, { recursive: true, force: true }).catch(() => undefined);
   }
 
   #killGroup(): void {
-    const { pid, exitCode, signalCode } = this.#child.process;
-    // Once it has been reaped, the number may be another's.
-    if (pid === undefined || exitCode !== null || signalCode !== null) return;
-    try {
-      process.kill(-pid, 'SIGKILL');
-    } catch {
-      // It ended just now.
-    }
+    const { pid } = this.#child.process;
+    if (pid !== undefined && !isReaped(this.#child)) signalNumber(-pid, 'KILL');
   }
 
-  /** A session's number is not given to a new process while the session has members. */
+  /** A session's number is not given to a new process while the session has members; afterwards it may be a stranger's. */
   #members(): ProcessEntry[] {
-    const leader = this.#leader;
-    if (leader === undefined) return [];
-    return listProcesses().filter(
-      ({ session, startTicks, state }) =>
-        session === leader.pid && state !== 'Z' && state !== 'X' && Number(startTicks) >= Number(leader.startTicks),
-    );
+    const leader = this.#session;
+    if (leader === undefined || this.#isSwept) return [];
+    return listProcesses().filter(({ session, state }) => session === leader && state !== 'Z' && state !== 'X');
   }
 }
 

@@ -23,8 +23,13 @@ export function pids(): number[] {
     .map(Number);
 }
 
+/** One letter (proc(5)). */
+export function stateOf(pid: number): string {
+  return /\) (\w) /.exec(text(`/proc/${pid}/stat`))?.[1] ?? '';
+}
+
 function isDead(pid: number): boolean {
-  return /\) [ZX] /.test(text(`/proc/${pid}/stat`));
+  return 'ZX'.includes(stateOf(pid));
 }
 
 /** Processes that live in another PID namespace than this test, or have this word in their command line. */

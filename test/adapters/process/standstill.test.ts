@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { ProcessTransport } from '../../../src/adapters/process/process-transport.js';
 import type { Sandbox } from '../../../src/adapters/process/sandbox.js';
+import { Standstill } from '../../../src/adapters/process/standstill.js';
 import { never, until, within } from '../../../src/contracts/contract.js';
 import { line } from '../../../src/contracts/dyno-driver.js';
 import type { DynoSession } from '../../../src/ports/transport.js';
@@ -95,6 +96,30 @@ const { describe: withGit } = needs('git');
 
 withBubblewrap(`dynos in bubblewrap, started by ${SERVER}`, () => standStill(bubblewrap));
 withGit(`dynos without a sandbox, started by ${SERVER}`, () => standStill(unsandboxed));
+
+test('who does not come to rest is stopped in another round when that is asked for again, after a while', async () => {
+  let looks = 0;
+  // Nobody has started with the machine's first tick, so that no signal is sent.
+  const restless = { pid: process.pid, parent: 1, session: 1, state: 'R', startTicks: '0' };
+  const still = { ...restless, state: 'T' };
+  const members = () => [++looks > 8 ? still : restless];
+  const standstill = new Standstill(members, { looks: 4, longestWaitMs: 1, betweenRoundsMs: 400 });
+  const begin = async (): Promise<number> => {
+    for (let times = 0; times < 20; times++) {
+      standstill.begin();
+      await sleep(5);
+    }
+    return looks;
+  };
+  expect(await begin()).toBe(4);
+  await sleep(500);
+  expect(await begin()).toBe(8);
+  await sleep(500);
+  // Three looks that find them still are enough, for ever.
+  expect(await begin()).toBe(11);
+  await sleep(500);
+  expect(await begin()).toBe(11);
+});
 
 function standStill(make: () => Sandbox): void {
   test.each([
