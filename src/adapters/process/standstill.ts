@@ -14,11 +14,12 @@ export interface Pace {
   readonly looks: number;
   /** Between two looks, at most; the first waits are shorter. */
   readonly longestWaitMs: number;
-  /** After a round in vain, at least. */
-  readonly betweenRoundsMs: number;
+  /** After the first round that did not bring it to rest; twice as long after each further one. */
+  readonly firstRestMs: number;
+  readonly longestRestMs: number;
 }
 
-const PACE: Pace = { looks: 100, longestWaitMs: 50, betweenRoundsMs: 10_000 };
+const PACE: Pace = { looks: 100, longestWaitMs: 50, firstRestMs: 100, longestRestMs: 10_000 };
 
 /**
  * Stops every process of a job, and has them go on.
@@ -30,9 +31,7 @@ export class Standstill {
   readonly #members: () => readonly ProcessEntry[];
   readonly #pace: Pace;
   #isWanted = false;
-  #round = 0;
-  /** When another round may begin, by `performance.now()`: never while one runs, and after all came to rest. */
-  #nextRoundAt = Infinity;
+  #turn = 0;
 
   /**
    * @param members those who are to be stopped, as they are at this moment; the dead may be among them. Throws when they
@@ -43,61 +42,74 @@ export class Standstill {
     this.#pace = pace;
   }
 
-  /** Called again, it tries once more with those who did not come to rest. */
   begin(): void {
-    if (this.#isWanted && performance.now() < this.#nextRoundAt) return;
+    if (this.#isWanted) return;
     this.#isWanted = true;
-    this.#nextRoundAt = Infinity;
-    void this.#stopAll(++this.#round);
+    void this.#stopAll(++this.#turn);
   }
 
   /** Nobody stays stopped, also of those who were before: stopping is not for the dyno to say. */
   end(): void {
     if (!this.#isWanted) return;
     this.#isWanted = false;
-    void this.#wakeAll(++this.#round);
+    void this.#wakeAll(++this.#turn);
   }
 
-  async #stopAll(round: number): Promise<void> {
+  async #stopAll(turn: number): Promise<void> {
+    const { firstRestMs, longestRestMs } = this.#pace;
+    for (let restMs = firstRestMs; turn === this.#turn; restMs = Math.min(restMs * 2, longestRestMs)) {
+      if (await this.#comesToRest(turn)) return;
+      await idle(restMs);
+    }
+  }
+
+  /** A round of looks. Who waits in the kernel is quiet, but not at rest: it may yet come out with a child that runs. */
+  async #comesToRest(turn: number): Promise<boolean> {
+    const { looks, longestWaitMs } = this.#pace;
     let quiet = 0;
     let waitMs = FIRST_WAIT_MS;
-    for (let look = 0; look < this.#pace.looks && round === this.#round; look++) {
-      quiet = this.#stopWhoMoves() ? quiet + 1 : 0;
-      if (quiet >= QUIET_LOOKS) return;
-      await sleep(waitMs);
-      waitMs = Math.min(waitMs * 2, this.#pace.longestWaitMs);
+    for (let look = 0; look < looks && turn === this.#turn; look++) {
+      const found = this.#stopWhoMoves();
+      quiet = found === 'running' ? 0 : quiet + 1;
+      if (quiet >= QUIET_LOOKS) return found === 'still';
+      await idle(waitMs);
+      waitMs = Math.min(waitMs * 2, longestWaitMs);
     }
-    if (round === this.#round) this.#nextRoundAt = performance.now() + this.#pace.betweenRoundsMs;
+    return false;
   }
 
-  /** Whether nobody ran. Out of descriptors that can't be told. */
-  #stopWhoMoves(): boolean {
+  /** Out of descriptors nobody can be told to be still. */
+  #stopWhoMoves(): 'running' | 'waiting' | 'still' {
     try {
       const moving = this.#members().filter(({ state }) => !STILL.includes(state));
       for (const member of moving) signalProcess(member, 'STOP');
-      return moving.every(({ state }) => state === WAITING);
+      if (moving.length === 0) return 'still';
+      return moving.every(({ state }) => state === WAITING) ? 'waiting' : 'running';
     } catch {
-      return false;
+      return 'running';
     }
   }
 
   /** At once; out of descriptors, again until they could be looked up. */
-  async #wakeAll(round: number): Promise<void> {
-    for (let waitMs = FIRST_WAIT_MS; round === this.#round; waitMs = Math.min(waitMs * 2, this.#pace.longestWaitMs)) {
+  async #wakeAll(turn: number): Promise<void> {
+    for (let waitMs = FIRST_WAIT_MS; turn === this.#turn; waitMs = Math.min(waitMs * 2, this.#pace.longestWaitMs)) {
       try {
         for (const member of this.#members()) signalProcess(member, 'CONT');
         return;
       } catch {
-        await sleep(waitMs);
+        await idle(waitMs);
       }
     }
   }
 }
 
+/** Keeps no program alive. */
+const idle = (ms: number) => sleep(ms, undefined, { ref: false });
+
 /** Stopped, stopped by a tracer, or dead (proc(5)). */
 const STILL = 'TtZXx';
 /**
- * In the kernel, where it takes no processor time, and stops when it comes out: for a disk, or for a child it has made
- * by vfork(2), which was stopped before it could become another program.
+ * In the kernel, where it takes no processor time, and stops when it comes out: for a disk, for the memory of a child it
+ * is making, or for one made by vfork(2), which was stopped before it could become another program.
  */
 const WAITING = 'D';
