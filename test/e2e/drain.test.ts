@@ -90,8 +90,8 @@ describe('a server that is told to stop', () => {
   });
 
   test('says so to balancers at once, and serves on until they have seen it', async () => {
-    const delay = { GITMOUTH_DRAIN_DELAY_SECONDS: '3', GITMOUTH_HEALTH_LISTEN: '127.0.0.1:0' };
-    const scene = await doorWithSlowHook(6, delay);
+    const delay = { GITMOUTH_DRAIN_DELAY_SECONDS: '6', GITMOUTH_HEALTH_LISTEN: '127.0.0.1:0' };
+    const scene = await doorWithSlowHook(9, delay);
     const { door, person, folder } = scene;
     const health = async (path: string) => {
       const answer = await fetch(`http://${String(door.events('server-started')[0]?.['health'])}${path}`);
@@ -111,11 +111,10 @@ describe('a server that is told to stop', () => {
       expect(await health('/readyz')).toBe('503 draining: this server is about to stop\n');
       expect(await health('/livez')).toBe('200 ok\n');
       expect(await person.git(folder, 'ls-remote', person.url('other'))).toMatchObject({ code: 0 });
-      expect(performance.now() - since).toBeLessThan(3_000);
       expect(push.stderr).not.toMatch(NOTICE);
 
       await push.line('This server is about to restart');
-      expect(performance.now() - since).toBeGreaterThan(2_900);
+      expect(performance.now() - since).toBeGreaterThan(5_900);
       expect(await connectionError(door.port)).toBe('ECONNREFUSED');
       expect(await health('/readyz')).toMatch(/^503 /);
       expect(await push.ended()).toMatchObject({ code: 0 });

@@ -88,8 +88,13 @@ export function ownedFolder(label: string): string {
   return folder;
 }
 
+/** At one time always, so that the same work has the same objects: tests put others beside them. */
 function who(role: string): Record<string, string> {
-  return { [`GIT_${role}_NAME`]: 'A U Thor', [`GIT_${role}_EMAIL`]: 'author@example.com' };
+  return {
+    [`GIT_${role}_NAME`]: 'A U Thor',
+    [`GIT_${role}_EMAIL`]: 'author@example.com',
+    [`GIT_${role}_DATE`]: '2026-01-01T00:00:00Z',
+  };
 }
 
 /** A work tree with one commit on `branch`. */
