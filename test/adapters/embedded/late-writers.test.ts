@@ -2,8 +2,11 @@
  * A writer that stands still (a suspended machine, a job that takes for ever) until another has the lock, and then goes
  * on as if the app were its own: what it does then must leave the app as the other one has made it.
  */
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { AppKeeper } from '../../../src/adapters/embedded/app-keeper.js';
+import type { RepositoryJob } from '../../../src/adapters/embedded/repository-run.js';
 import { Departure } from '../../../src/domain/session-end.js';
 import type { RepositoryLocks } from '../../../src/ports/repository-locks.js';
 import { rejectionOf } from '../../../src/contracts/contract.js';
@@ -15,23 +18,25 @@ import { unsandboxed } from './run-unsandboxed.js';
 /** Two gitmouths on one data folder. */
 let late: House;
 let other: House;
-/** What the late one's next job waits for. */
+/** What the end of a job of the late one waits for. */
 let standstill: Promise<void> | undefined;
+let standsStillAt: (job: RepositoryJob) => boolean;
 let goOn: () => void;
 let hasStopped: Promise<void>;
 
 beforeEach(() => {
+  standsStillAt = () => true;
   let stopped: () => void;
   hasStopped = new Promise((resolve) => (stopped = resolve));
   const run = unsandboxed(owner);
   late = openHouse(async (job, signal) => {
-    const until = standstill;
+    const until = standsStillAt(job) ? standstill : undefined;
+    if (until === undefined) return run(job, signal);
     standstill = undefined;
-    if (until !== undefined) {
-      stopped();
-      await until;
-    }
-    return run(job, signal);
+    const result = await run(job, signal);
+    stopped();
+    await until;
+    return result;
   });
   other = openHouse(run, late.folder);
   register(late, 'alice', sampleKey());
@@ -42,7 +47,9 @@ afterEach(() => {
   other.close();
 });
 
-function standStill(): void {
+/** @param at the first job of which this is true: the next one, where it is not said. */
+function standStill(at: (job: RepositoryJob) => boolean = () => true): void {
+  standsStillAt = at;
   standstill = new Promise((resolve) => (goOn = resolve));
 }
 
@@ -90,17 +97,38 @@ test.each(['has run out', 'was released, as nobody waited for it any more'])(
   },
 );
 
-test('one that concludes its push settles and takes back nothing of another’s', async () => {
+test('one that concludes its push settles nothing of an app that was made anew', async () => {
   const pushers = new Pushers(late, 3);
   const pushing = await pushers.begin('alice', 'shop');
-  standStill();
+  pushers.push('shop', 'main');
+  // It knows the branch by then, and has but to write it down.
+  standStill(({ argv }) => argv.includes('refs/heads/main'));
   const finished = pushers.finish(pushing);
   await hasStopped;
   runOut();
-  const commit = await pushed();
+  await other.keeper.destroy('shop');
+  const others = new Pushers(other, 3);
+  const running = await others.begin('alice', 'shop');
   goOn();
   await finished;
-  await expectOthers(commit);
+  expect(other.platform.apps.get('shop')).toMatchObject({ provisional: true });
+  others.push('shop', 'main');
+  await others.finish(running);
+  await expectOthers(head());
+});
+
+test('one that concludes its push clears away nothing of a push that has the lock by now', async () => {
+  const pushers = new Pushers(late, 3);
+  const pushing = await pushers.begin('alice', 'shop');
+  runOut();
+  const others = new Pushers(other, 3);
+  const running = await others.begin('alice', 'shop');
+  const receiving = join(other.repositories.path('shop'), 'objects', 'tmp_objdir-incoming-a1B2c3');
+  mkdirSync(receiving);
+  await pushers.finish(pushing);
+  expect(existsSync(receiving)).toBe(true);
+  others.push('shop', 'main');
+  await others.finish(running);
 });
 
 test('one that finds an empty app as it concludes leaves it to who is pushing to it by now', async () => {
