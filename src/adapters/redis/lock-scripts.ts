@@ -1,3 +1,5 @@
+import { CLOCK } from './script-clock.js';
+
 /**
  * What happens to a lock, each step whole, by the server itself and by its clock (redis.io, "Scripting with Lua"). Numbers
  * that may be large go as text: Lua would write a token as 1.7e+12.
@@ -6,9 +8,7 @@
  * wait, by when they count as gone. A waiter's member is all that is known of it, as JSON.
  */
 
-const TIME = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+const TIME = `${CLOCK}
 local function text(number) return string.format('%.0f', number) end
 `;
 
