@@ -17,10 +17,7 @@ export type PlatformErrorCode =
   | 'import-failed'
   | 'not-deleted';
 
-const BRAND = Symbol.for('gitmouth.platform-error');
-
 export class PlatformError extends Error {
-  readonly [BRAND] = true;
   readonly code: PlatformErrorCode;
 
   constructor(code: PlatformErrorCode, message: string, options?: { cause?: unknown }) {
@@ -28,8 +25,4 @@ export class PlatformError extends Error {
     this.name = 'PlatformError';
     this.code = code;
   }
-}
-
-export function isPlatformError(error: unknown): error is PlatformError {
-  return typeof error === 'object' && error !== null && BRAND in error;
 }
