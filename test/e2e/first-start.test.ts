@@ -230,6 +230,12 @@ describe('a start that makes no sense', () => {
     }
   });
 
+  test('in a folder that takes no other says so at once: Node asks /proc for ever', async () => {
+    const { code, stderr } = await gitmouth(['serve', '--data', '/proc/nope', '--listen', '127.0.0.1:0']);
+    expect({ code, stderr }).toMatchObject({ code: 1 });
+    expect(stderr).toMatch(/^gitmouth: the data folder \/proc\/nope can't be made or written by this user \(ENOENT\)/);
+  });
+
   test('in a data folder that is a file says so in a sentence', async () => {
     const file = join(temporaryFolder('wrong'), 'file');
     writeFileSync(file, '');

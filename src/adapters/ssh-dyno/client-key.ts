@@ -31,7 +31,7 @@ export interface ClientKey {
  */
 export function loadOrCreateClientKey(path: string): ClientKey {
   if (!existsSync(path)) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    if (!existsSync(dirname(path))) mkdirSync(dirname(path), { mode: 0o700 });
     writePrivate(
       path,
       readablePrivateKey(() => ssh2.utils.generateKeyPairSync('ed25519', { comment: 'gitmouth' })),

@@ -9,7 +9,7 @@ import { checkInternals } from '../../adapters/ssh2/self-check.js';
 import { ConfigError, type Config } from '../config.js';
 import { tryAdapters } from '../container.js';
 import { hostKeysAt } from '../host-keys-at.js';
-import { dataFolderMode } from '../data-folder.js';
+import { dataFolderMode, tryFolder } from '../data-folder.js';
 import { chooseSandboxFor } from '../platforms/dynos-here.js';
 import { openPlatform } from '../platforms/embedded.js';
 import { listenProblem } from '../listen-problem.js';
@@ -98,6 +98,7 @@ function firstThatExists(folder: string): string {
 function isWritable(folder: string): boolean {
   try {
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    tryFolder(folder);
     return true;
   } catch {
     return false;
