@@ -212,7 +212,7 @@ function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Pla
     clock,
     newSessionId: () => newId('s'),
     limits: () => config.limits,
-    lockMode: config.locks.mode,
+    lockMode: () => config.locks.mode,
     appNames: config.platform.kind === 'http' ? 'with-owner' : 'plain',
   });
   let doors = doorsOf(config, loadOrCreateHostKeys(...hostKeysAt(config)));

@@ -18,11 +18,15 @@ const REPORTS_MS = 3_000;
 const FINISH_MS = 30_000;
 const HURRIED_FINISH_MS = 1_000;
 
+/** How long a step of a start may go on that was given up. */
+const GIVING_UP_MS = 5_000;
+
 /** A gitmouth inside a program: what the command line runs, and other programs may embed. */
 export interface Gateway {
   /**
    * Makes everything ready and listens.
-   * @throws Error whose message says what to do, when a start makes no sense; nothing is left running then.
+   * @throws Error whose message says what to do, when a start makes no sense, and one that says so where it was drained or
+   *   stopped before it listened; nothing is left running then.
    */
   start(): Promise<{ readonly host: string; readonly port: number }>;
   /**
@@ -33,7 +37,10 @@ export interface Gateway {
    * @throws what `read` throws, or an Error that says why it can't be.
    */
   reload(read: () => Config): Promise<Reload>;
-  /** Accepts nothing new (after `GITMOUTH_DRAIN_DELAY_SECONDS`), gives running sessions their time to finish, then ends them. Resolves when all is closed. */
+  /**
+   * Accepts nothing new (after `GITMOUTH_DRAIN_DELAY_SECONDS`), gives running sessions their time to finish, then ends them.
+   * A start that is under way is given up. Resolves when all is closed.
+   */
   drain(): Promise<void>;
   /** As `drain`, with no time to finish. */
   stop(): Promise<void>;
@@ -54,7 +61,10 @@ export async function createGateway(config: Config, ...modules: readonly Contain
 class RunningGateway implements Gateway {
   readonly #parts: Parts;
   readonly #health: HealthServer;
+  readonly #givenUp = new AbortController();
+  #starting: Promise<unknown> = Promise.resolve();
   #isListening = false;
+  #isClosed = false;
   #reloading: Promise<unknown> = Promise.resolve();
   #ending: Promise<void> | undefined;
   #hasEnded = new AbortController();
@@ -64,15 +74,27 @@ class RunningGateway implements Gateway {
     this.#health = new HealthServer(() => this.#unreadiness());
   }
 
-  async start(): Promise<{ host: string; port: number }> {
+  start(): Promise<{ host: string; port: number }> {
+    const start = this.#start(this.#givenUp.signal);
+    this.#starting = start.catch(() => undefined);
+    return start;
+  }
+
+  async #start(givenUp: AbortSignal): Promise<{ host: string; port: number }> {
     const { lifecycles, server, reports, observer, sandbox } = this.#parts;
     const { adapters, listen, platform, healthListen } = this.#parts.config();
     try {
+      givenUp.throwIfAborted();
       const health =
         healthListen &&
         (await inWords(healthListen, 'GITMOUTH_HEALTH_LISTEN', (host, port) => this.#health.listen(host, port)));
-      for (const lifecycle of lifecycles) await lifecycle.prepare();
+      for (const lifecycle of lifecycles) {
+        givenUp.throwIfAborted();
+        await lifecycle.prepare(givenUp);
+      }
+      givenUp.throwIfAborted();
       const address = await inWords(listen, undefined, (host, port) => server.listen(host, port));
+      givenUp.throwIfAborted();
       this.#isListening = true;
       const hostKeys = this.#parts.hostKeys().map((key) => `${key.algorithm} ${key.fingerprint}`);
       observer.record({
@@ -138,6 +160,15 @@ class RunningGateway implements Gateway {
   }
 
   async #end(): Promise<void> {
+    this.#givenUp.abort(new Error('this server was stopped before it had started'));
+    await this.#waitFor(this.#starting, GIVING_UP_MS);
+    if (this.#isListening) await this.#endServing();
+    this.#close();
+    this.#parts.observer.record({ type: 'server-stopped' });
+    this.#health.close();
+  }
+
+  async #endServing(): Promise<void> {
     const { serveGit, server, observer, clock } = this.#parts;
     const { drainDelayMs: delayMs, limits } = this.#parts.config();
     const { drainMs, terminateGraceMs } = limits;
@@ -162,12 +193,9 @@ class RunningGateway implements Gateway {
     await this.#waitFor(serveGit.settled(), terminateGraceMs + LAST_WORDS_MS);
     await this.#waitFor(this.#parts.reports.stop(), REPORTS_MS);
     await this.#finish();
-    this.#close();
-    observer.record({ type: 'server-stopped' });
-    this.#health.close();
   }
 
-  async #waitFor(end: Promise<void>, limitMs: number): Promise<void> {
+  async #waitFor(end: Promise<unknown>, limitMs: number): Promise<void> {
     const isDone = new AbortController();
     const limit = this.#parts.clock.sleep(limitMs, isDone.signal).catch(() => undefined);
     await Promise.race([end, limit]);
@@ -197,6 +225,8 @@ class RunningGateway implements Gateway {
   }
 
   #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#parts.server.stopListening();
     for (const lifecycle of this.#parts.lifecycles) lifecycle.close();
   }

@@ -10,12 +10,16 @@ const RELOADABLE: readonly string[] = [
   'GITMOUTH_ALGORITHMS',
   'GITMOUTH_HOOKS',
   'GITMOUTH_SANDBOX',
+  'GITMOUTH_DYNO_USER',
   'GITMOUTH_DYNO_NETWORK',
   'GITMOUTH_DYNO_MEMORY_MIB',
   'GITMOUTH_DYNO_PROCESSES',
   'GITMOUTH_DYNO_FILE_MIB',
   'GITMOUTH_DYNO_CPU_SECONDS',
   'GITMOUTH_MAX_PACK_MIB',
+  'GITMOUTH_CREATE_ON_PUSH',
+  'GITMOUTH_APPS_PER_USER',
+  'GITMOUTH_PUSH_LOCK',
   'GITMOUTH_LOCK_WAIT_SECONDS',
   'GITMOUTH_TERMINATE_GRACE_SECONDS',
   'GITMOUTH_DRAIN_SECONDS',
@@ -37,13 +41,15 @@ export interface Reload {
 /** The present configuration with what of the wanted one can hold while gitmouth runs. */
 export function reloaded(present: Config, wanted: Config): Config {
   const { loginName: _login, hooksFolder: _hooks, ...lasting } = present;
-  const { loginName, hooksFolder, algorithms, sandbox, dynoNetwork, dynoLimits, maxPackBytes } = wanted;
-  const { limits, admission, penalties, drainDelayMs, log, written } = wanted;
+  const { loginName, hooksFolder, algorithms, sandbox, dynoUser, dynoNetwork, dynoLimits, maxPackBytes } = wanted;
+  const { creation, limits, admission, penalties, drainDelayMs, log, written } = wanted;
   return Object.freeze({
     ...lasting,
     ...(loginName === undefined ? {} : { loginName }),
     ...(hooksFolder === undefined ? {} : { hooksFolder }),
-    ...{ algorithms, sandbox, dynoNetwork, dynoLimits, maxPackBytes, limits, admission, penalties, drainDelayMs },
+    ...{ algorithms, sandbox, dynoUser, dynoNetwork, dynoLimits, maxPackBytes, creation },
+    ...{ limits, admission, penalties, drainDelayMs },
+    locks: { leaseMs: present.locks.leaseMs, mode: wanted.locks.mode },
     log: { format: present.log.format, level: log.level },
     written: { ...present.written, ...only(written, (name) => RELOADABLE.includes(name)) },
   });

@@ -1,4 +1,5 @@
 import { isFault } from '../domain/fault.js';
+import type { LockMode } from '../domain/lock-policy.js';
 import type { Refusal } from '../domain/refusal.js';
 import { isDeparture } from '../domain/session-end.js';
 import type { Session } from '../domain/session.js';
@@ -17,6 +18,8 @@ export interface Visit {
   readonly record: SessionRecord;
   /** Those that held when it began. */
   readonly limits: TimeLimits;
+  /** Where the platform's grant says nothing else. The one that held when it began. */
+  readonly lockMode: LockMode;
   /** Aborts, with a Departure or a Fault, when the client leaves or the session must end. */
   readonly control: AbortController;
   /** For those who are asked on its way. */

@@ -42,8 +42,8 @@ export interface ServeGitParts extends DynoRunParts {
   readonly newSessionId: () => string;
   /** Those that hold for what begins now. */
   readonly limits: () => TimeLimits;
-  /** Where the platform's grant says nothing else. */
-  readonly lockMode: LockMode;
+  /** Likewise. */
+  readonly lockMode: () => LockMode;
   readonly appNames: AppNames;
 }
 
@@ -104,7 +104,7 @@ export class ServeGit implements GitGateway {
 
   async #serve(live: LiveConnection, ask: Ask, channel: ClientChannel): Promise<void> {
     const { clock, newSessionId, observer } = this.#parts;
-    const limits = this.#parts.limits();
+    const [limits, lockMode] = [this.#parts.limits(), this.#parts.lockMode()];
     const { caller } = live;
     const record = new SessionRecord(newSessionId(), caller, clock);
     const control = new AbortController();
@@ -113,7 +113,7 @@ export class ServeGit implements GitGateway {
     let outcome: Outcome;
     try {
       const patience = new Patience(clock, observer, record.ids, control.signal);
-      outcome = await this.#answer(ask, { channel, live, record, limits, control, patience });
+      outcome = await this.#answer(ask, { channel, live, record, limits, lockMode, control, patience });
     } catch (error) {
       outcome = outcomeOf(error, control.signal);
     } finally {
@@ -255,7 +255,7 @@ export class ServeGit implements GitGateway {
     const { locks, clock } = this.#parts;
     const { session, channel, limits, patience } = run;
     const holder: LockHolder = { user: session.caller.user.name, session: session.id, since: clock.now() };
-    const mode = grant.lockMode ?? this.#parts.lockMode;
+    const mode = grant.lockMode ?? run.lockMode;
     const words = (other: LockHolder, waitedMs: number) => waitingWords(grant.app, other, mode, waitedMs);
     const waitMs = Math.min(limits.lockWaitMs, grant.limits?.lockWaitMs ?? Infinity);
     const acquire = (onWaiting: (holder: LockHolder) => void) => (signal: AbortSignal) =>

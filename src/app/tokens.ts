@@ -14,8 +14,11 @@ import type { Transport } from '../ports/transport.js';
 
 /** Something that must be made ready before the first request, and be let go of after the last. */
 export interface Lifecycle {
-  /** Rejects when a start makes no sense; the message says what to do. */
-  prepare(): Promise<void>;
+  /**
+   * Rejects when a start makes no sense; the message says what to do.
+   * @param signal aborts when the start is given up; the promise is not waited for much longer.
+   */
+  prepare(signal: AbortSignal): Promise<void>;
   /**
    * After the last session: delivers what must not be lost, for as long as there is time.
    * @param signal aborts when the time is over; the promise is not waited for any longer.

@@ -382,6 +382,52 @@ describe('a start that makes no sense', () => {
     expect(openIn(config)).toEqual([]);
   });
 
+  /** A gateway in the middle of its start, which somebody is being made ready for. */
+  async function starting(prepare: (signal: AbortSignal) => Promise<void>) {
+    const config = configOf();
+    const calls: string[] = [];
+    const slow = new ContainerModule(({ bind }) => {
+      bind(tokens.lifecycle).toConstantValue({
+        prepare: (signal: AbortSignal) => {
+          calls.push('prepare');
+          return prepare(signal);
+        },
+        finish: () => Promise.resolve(),
+        close: () => calls.push('close'),
+      });
+    });
+    const parts = new MemoryParts();
+    const gateway = await createGateway(config, parts.module, slow);
+    const start = gateway.start();
+    start.catch(() => undefined);
+    await until(() => calls.length > 0, 'the start to be under way');
+    return { config, parts, gateway, calls, start };
+  }
+
+  withGit('any more, as it is drained meanwhile, is given up: it never listens, and leaves nothing open', async () => {
+    const { config, parts, gateway, calls, start } = await starting(
+      (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    );
+    await within(gateway.drain(), 'the drain');
+    await expect(start).rejects.toThrow('this server was stopped before it had started');
+    expect(calls).toEqual(['prepare', 'close']);
+    expect(openIn(config)).toEqual([]);
+    expect(parts.observer.events.map(({ type }) => type)).not.toContain('server-started');
+    await expect(gateway.start()).rejects.toThrow('this server was stopped before it had started');
+  });
+
+  withGit('any more, as it is drained meanwhile, is waited for no longer than 5 seconds', async () => {
+    const { config, parts, gateway, calls } = await starting(() => new Promise(() => undefined));
+    const drained = gateway.drain();
+    await until(() => parts.clock.sleeping > 0, 'the drain to wait');
+    await parts.clock.advance(4_999);
+    expect(calls).toEqual(['prepare']);
+    await parts.clock.advance(1);
+    await within(drained, 'the drain');
+    expect(calls).toEqual(['prepare', 'close']);
+    expect(openIn(config)).toEqual([]);
+  });
+
   withGit('because a port is bound to nothing fails before it listens, and leaves nothing open', async () => {
     const config = configOf();
     const without = new ContainerModule(({ unbind }) => unbind(tokens.provisioner));

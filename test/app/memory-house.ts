@@ -100,9 +100,12 @@ export class MemoryHouse {
   grantMore: Partial<Grant> = {};
   /** A link of another kind than the memory transport serves. */
   linkKind: 'memory' | 'process' = 'memory';
+  /** Of the configuration; may change at any time, as by a reload. */
+  lockMode: LockMode;
   #sessions = 0;
 
   constructor(limits: Partial<TimeLimits & DynoSlotLimits> = {}, lockMode: LockMode = 'wait') {
+    this.lockMode = lockMode;
     this.platform.register('alice', this.key);
     this.platform.createApp('shop', 'alice');
     this.transport = new MemoryTransport(() => (process) => this.command(process), this.clock);
@@ -132,7 +135,7 @@ export class MemoryHouse {
       clock: this.clock,
       newSessionId: () => `s-${++this.#sessions}`,
       limits: () => allLimits,
-      lockMode,
+      lockMode: () => this.lockMode,
       appNames: 'plain',
     });
   }

@@ -64,6 +64,27 @@ test("a platform's grant wins over the setting", async () => {
   house.expectNothingHeld(first, second);
 });
 
+test('the mode that a push began with is its own, whatever a reload makes of the setting meanwhile', async () => {
+  const house = new MemoryHouse({}, 'wait');
+  const first = await running(house);
+  let authorize: () => void = () => undefined;
+  house.before.authorize = () => new Promise((resolve) => (authorize = resolve));
+  const second = house.push();
+  await turns();
+  house.lockMode = 'refuse';
+  delete house.before.authorize;
+  const third = house.push();
+  expect(await third.exit()).toEqual({ code: 1 });
+  authorize();
+  await until(() => second.stderr.includes('Waiting for'), 'the second to wait');
+  for (const visit of [first, second]) {
+    await until(() => visit.stdout.length > 0, 'git to run');
+    visit.client.signal('TERM');
+    await visit.exit();
+  }
+  house.expectNothingHeld(first, second, third);
+});
+
 describe('a push whose lock an operator releases', () => {
   test('is ended with a sentence, and its dyno has its whole grace', async () => {
     const house = new MemoryHouse();

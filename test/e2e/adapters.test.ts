@@ -1,14 +1,12 @@
 /** GITMOUTH_ADAPTERS as an operator uses it: the program is started with a module of one's own, or says why not. */
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { Door, execute, PROGRAM, type Result } from '../support/door.js';
 import { needs } from '../support/programs.js';
-import { temporaryFolder } from '../support/temporary.js';
+import { projectWith } from '../support/project.js';
 
 const { describe, test } = needs('git', 'ssh', 'ssh-keygen');
-
-const ROOT = join(import.meta.dirname, '../..');
 
 /** Lets nobody in but bob, whoever asks: written against the package, as an adapter of a team is. */
 const ONLY_BOB = `
@@ -31,16 +29,6 @@ import { ContainerModule } from 'inversify';
 import { tokens } from 'gitmouth';
 export default new ContainerModule(({ rebind }) => rebind(tokens.accessControl).toConstantValue({ authorise() {} }));
 `;
-
-/** A folder of a project that has gitmouth installed, with these files. */
-function projectWith(files: Readonly<Record<string, string>>): string {
-  const project = temporaryFolder('project');
-  mkdirSync(join(project, 'node_modules'));
-  symlinkSync(ROOT, join(project, 'node_modules/gitmouth'));
-  symlinkSync(join(ROOT, 'node_modules/inversify'), join(project, 'node_modules/inversify'));
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(project, name), text);
-  return project;
-}
 
 function gitmouth(project: string, adapters: string, ...args: string[]): Promise<Result> {
   const env = {

@@ -1,10 +1,11 @@
 /** SIGHUP to the server: what is written anew holds for what begins then, as a whole or not at all. */
-import { chmodSync, cpSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readlinkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect } from '@jest/globals';
 import { Door, execute, PROGRAM, until, type Person } from '../support/door.js';
-import { HeldBuilds } from '../support/held-builds.js';
-import { descendantsOf, runningProcesses } from '../support/machine.js';
+import { HELD, HeldBuilds } from '../support/held-builds.js';
+import { HeldFile } from '../support/held-file.js';
+import { descendantsOf, isRoot, runningProcesses } from '../support/machine.js';
 import { needs } from '../support/programs.js';
 import { dynoUserOfItsOwn } from '../support/remains.js';
 import { Running } from '../support/running.js';
@@ -17,12 +18,15 @@ let file: string;
 let door: Door;
 let ada: Person;
 let push: Running | undefined;
+let waiting: Running | undefined;
+let dynoUser: number;
 
 beforeEach(async () => {
   builds = new HeldBuilds();
   file = join(temporaryFolder('config'), 'gitmouth.conf');
+  dynoUser = dynoUserOfItsOwn();
   settings({ GITMOUTH_DYNO_MEMORY_MIB: '1024' });
-  door = new Door({ GITMOUTH_CONFIG: file, GITMOUTH_DYNO_USER: String(dynoUserOfItsOwn()) });
+  door = new Door({ GITMOUTH_CONFIG: file });
   await door.start();
   ada = await door.person('ada');
 });
@@ -30,12 +34,13 @@ beforeEach(async () => {
 afterEach(async () => {
   builds.release();
   await push?.kill();
-  push = undefined;
+  await waiting?.kill();
+  push = waiting = undefined;
   await door.stop();
 });
 
 function settings(values: Record<string, string>): void {
-  const all = { GITMOUTH_HOOKS: builds.folder, ...values };
+  const all = { GITMOUTH_HOOKS: builds.folder, GITMOUTH_DYNO_USER: String(dynoUser), ...values };
   const lines = Object.entries(all).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(file, `# settings of a test\n${lines.join('')}`);
 }
@@ -109,16 +114,16 @@ describe('a reload', () => {
       GITMOUTH_DYNO_NETWORK: 'on',
       GITMOUTH_MAX_PACK_MIB: '7',
       GITMOUTH_CONNECTIONS_PER_USER: '1',
-      GITMOUTH_APPS_PER_USER: '50',
+      GITMOUTH_HEALTH_LISTEN: '127.0.0.1:0',
     });
     expect(await reloaded()).toMatchObject({
       changed: [
         ...['GITMOUTH_DYNO_NETWORK', 'GITMOUTH_DYNO_MEMORY_MIB', 'GITMOUTH_MAX_PACK_MIB'],
         'GITMOUTH_CONNECTIONS_PER_USER',
       ],
-      needRestart: ['GITMOUTH_APPS_PER_USER'],
+      needRestart: ['GITMOUTH_HEALTH_LISTEN'],
     });
-    expect(door.said).toMatch(/SIGHUP: reloaded; changed: .*\n {2}Needs a restart: GITMOUTH_APPS_PER_USER\./);
+    expect(door.said).toMatch(/SIGHUP: reloaded; changed: .*\n {2}Needs a restart: GITMOUTH_HEALTH_LISTEN\./);
 
     const after = await shownHostKey();
     expect(after).not.toBe(before);
@@ -131,6 +136,8 @@ describe('a reload', () => {
     builds.release();
     const { code, stderr } = await push.ended();
     expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('the build ends') });
+    // Concluded by those who have made it.
+    expect(await door.app(HELD)).toMatchObject({ branch: 'main' });
   });
 
   test('that can not be changes nothing, and says why: a bad file, a key that others can read, a sandbox without its hooks', async () => {
@@ -157,6 +164,95 @@ describe('a reload', () => {
     expect(await shownHostKey()).toBe(key);
     expect(await dynoOf(ada)).toMatch(`memory ${1024 * 1024},`);
   });
+});
+
+describe('a reload of the rules', () => {
+  test('gives new pushes the new mode of the lock and the new rules for new apps, while those that wait keep theirs', async () => {
+    const work = await ada.repository();
+    push = await builds.push(ada, work);
+    waiting = new Running('git', ['push', ada.url(HELD), 'main:more'], { cwd: work, env: ada.environment });
+    await waiting.line('Waiting for');
+
+    settings({ GITMOUTH_PUSH_LOCK: 'refuse', GITMOUTH_APPS_PER_USER: '1' });
+    const changed = ['GITMOUTH_DYNO_MEMORY_MIB', 'GITMOUTH_APPS_PER_USER', 'GITMOUTH_PUSH_LOCK'];
+    expect(await reloaded()).toMatchObject({ changed, needRestart: [] });
+    const refused = await ada.git(work, 'push', ada.url(HELD), 'main:third');
+    expect(refused).toMatchObject({
+      code: 128,
+      stderr: expect.stringContaining(`Another push to '${HELD}' is running`),
+    });
+    const tooMany = await ada.git(work, 'push', ada.url('second'), 'main');
+    expect(tooMany).toMatchObject({
+      code: 128,
+      stderr: expect.stringContaining("all you may; 'second' was not created"),
+    });
+    settings({ GITMOUTH_CREATE_ON_PUSH: 'off' });
+    await reloaded();
+    const notMade = await ada.git(work, 'push', ada.url('second'), 'main');
+    expect(notMade).toMatchObject({ code: 128, stderr: expect.stringContaining("'second'") });
+    expect(notMade.stderr).not.toContain('all you may');
+
+    builds.release();
+    const codes = [await push.ended(), await waiting.ended()].map(({ code }) => code);
+    expect(codes).toEqual([0, 0]);
+  });
+
+  test('frees whoever was put on the exempt list, and holds them to what they did when they are off it', async () => {
+    const rules = { GITMOUTH_PENALTY_NO_LOGIN_SECONDS: '60', GITMOUTH_PENALTY_NO_ACCESS_SECONDS: '60' };
+    const stranger = await door.person('mallory', { isStranger: true });
+    const heldTo = async (): Promise<{ address: boolean; key: boolean }> => {
+      const count = door.events('connection-closed').length;
+      await stranger.ssh([]);
+      const { stderr } = await ada.git('/', 'ls-remote', ada.url('of-others'));
+      expect(stderr).toMatch(/has to pause|of-others/);
+      await until(
+        () => door.events('connection-closed').length >= count + 2,
+        20_000,
+        () => `they do not end: ${door.log}`,
+      );
+      const ofStranger = door.events('connection-closed').findLast(({ user }) => user === undefined);
+      return { address: ofStranger?.['restrictedUntil'] !== undefined, key: stderr.includes('has to pause') };
+    };
+    settings(rules);
+    await reloaded();
+    await heldTo();
+    expect(await heldTo()).toEqual({ address: true, key: true });
+    settings({ ...rules, GITMOUTH_PENALTY_EXEMPT: '127.0.0.0/8' });
+    expect(await reloaded()).toMatchObject({ changed: ['GITMOUTH_PENALTY_EXEMPT'] });
+    expect(await heldTo()).toEqual({ address: false, key: false });
+    settings(rules);
+    await reloaded();
+    expect(await heldTo()).toEqual({ address: true, key: true });
+  });
+
+  const testAsRoot = isRoot ? test : test.skip;
+  testAsRoot('runs new dynos as another user, once the repositories are theirs', async () => {
+    await dynoOf(ada);
+    const other = dynoUserOfItsOwn();
+    settings({ GITMOUTH_DYNO_USER: String(other) });
+    expect(await notReloaded()).toMatch(/GITMOUTH_DYNO_USER is \d+:\d+, and \S+\.git belongs to another user/);
+    expect(door.events('config-reloaded')).toEqual([]);
+    await execute('chown', ['-R', `${other}:${other}`, join(door.data, 'repositories')]);
+    await reloaded();
+    const work = await ada.repository();
+    await ada.must(work, 'push', '--quiet', ada.url('later'), 'main');
+    expect(statSync(door.repository('later')).uid).toBe(other);
+  });
+});
+
+test('a second SIGHUP during a reload is followed by another one', async () => {
+  const held = new HeldFile(file);
+  door.signal('SIGHUP');
+  await held.read();
+  door.signal('SIGHUP');
+  const written = (seconds: number) => `GITMOUTH_HOOKS=${builds.folder}\nGITMOUTH_DRAIN_SECONDS=${seconds}\n`;
+  held.release(written(7), written(8));
+  await until(
+    () => door.events('config-reloaded').length === 2,
+    20_000,
+    () => `no second reload:\n${door.said}${door.log}`,
+  );
+  expect(door.events('config-reloaded')[1]).toMatchObject({ changed: ['GITMOUTH_DRAIN_SECONDS'] });
 });
 
 describe('a server in a window', () => {

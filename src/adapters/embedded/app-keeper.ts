@@ -77,16 +77,17 @@ export class AppKeeper {
    * After a push, under its lock: an app without any ref is taken back, and the first branch is the deployed one.
    * @throws Fault `GM_LEASE_LOST`, or the lease's Departure, when another has the lock by now; nothing is changed then.
    */
-  async conclude(name: string, lease: Lease): Promise<void> {
+  async conclude(name: string, lease: Lease, signal = never()): Promise<void> {
     const held = this.#heldBy(lease);
+    const ended = AbortSignal.any([lease.lost, signal]);
     const app = this.#apps.get(name);
     if (app === undefined || (!app.provisional && app.branch !== undefined)) return;
     if (!(await this.#repositories.exists(name))) return void held(() => this.#apps.discard(name));
     // A hook of the push may have spoilt what git needs for the questions that follow.
     this.#fences.raise(name, lease.token);
-    await this.#repositories.ensureSound(name, 'write', app.branch, lease.lost);
-    if (await this.#repositories.hasRefs(name, lease.lost)) {
-      const branch = await this.#repositories.headBranch(name, lease.lost);
+    await this.#repositories.ensureSound(name, 'write', app.branch, ended);
+    if (await this.#repositories.hasRefs(name, ended)) {
+      const branch = await this.#repositories.headBranch(name, ended);
       held(() => this.#apps.settle(name, branch));
     } else if (app.provisional) {
       await this.takeBack(name, lease);
@@ -109,28 +110,28 @@ export class AppKeeper {
 
   /**
    * At the start: what a crash has left unfinished is settled or taken back. Apps whose lock is held are being worked
-   * on by another process and left to it.
+   * on by another process and left to it, as all are that are left when the signal aborts.
    * @returns what could not be put right.
    */
-  async recover(): Promise<readonly { readonly app: string; readonly error: unknown }[]> {
+  async recover(signal = never()): Promise<readonly { readonly app: string; readonly error: unknown }[]> {
     const problems: { app: string; error: unknown }[] = [];
     const apps = new Set([...this.#apps.provisional(), ...(await this.#repositories.leftovers())]);
     for (const app of apps) {
       try {
-        await this.#recoverOne(app);
+        if (!signal.aborted) await this.#recoverOne(app, signal);
       } catch (error) {
-        problems.push({ app, error });
+        if (!signal.aborted) problems.push({ app, error });
       }
     }
     return problems;
   }
 
-  async #recoverOne(app: string): Promise<void> {
-    const lease = await this.#locks.acquire(app, holder(), 'refuse', 0, () => undefined, never());
+  async #recoverOne(app: string, signal: AbortSignal): Promise<void> {
+    const lease = await this.#locks.acquire(app, holder(), 'refuse', 0, () => undefined, signal);
     if (isRefusal(lease)) return;
     try {
       await this.#repositories.sweep(app, this.#heldBy(lease));
-      if (this.#apps.get(app)?.provisional === true) await this.conclude(app, lease);
+      if (this.#apps.get(app)?.provisional === true) await this.conclude(app, lease, signal);
     } finally {
       await lease.release();
     }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lstatSync, readdirSync, renameSync } from 'node:fs';
+import { lstatSync, readdirSync, renameSync, type Stats } from 'node:fs';
 import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAppName } from '../../domain/app-name.js';
@@ -31,16 +31,10 @@ const LEFTOVER = /^\.(?:new|trash)-([^.]+)\./;
  * links, and changed by commands in the sandbox alone.
  */
 export class Repositories {
-  #options: RepositoriesOptions;
-  #config: string;
+  readonly #options: RepositoriesOptions;
+  readonly #config: string;
 
   constructor(options: RepositoriesOptions) {
-    this.#options = options;
-    this.#config = repositoryConfig(options.settings);
-  }
-
-  /** Works by these from the next job on. */
-  use(options: RepositoriesOptions): void {
     this.#options = options;
     this.#config = repositoryConfig(options.settings);
   }
@@ -52,6 +46,13 @@ export class Repositories {
 
   async exists(app: string): Promise<boolean> {
     return !(await isAbsent(this.path(app)));
+  }
+
+  /** One that is not its owner's, so that no job and no dyno could enter it; undefined when there is none. */
+  foreign(): string | undefined {
+    const { folder } = this.#options;
+    const names = isThere(folder) ? readdirSync(folder).filter((name) => !name.startsWith('.')) : [];
+    return names.map((name) => join(folder, name)).find((path) => !this.#isOwn(lstatSync(path)));
   }
 
   /** Makes an empty repository. Rejects when there is one. */
@@ -156,6 +157,11 @@ export class Repositories {
     if (await mkdir(folder, { recursive: true, mode: 0o700 })) await chmod(folder, owner ? 0o711 : 0o700);
   }
 
+  #isOwn({ uid }: Stats): boolean {
+    const { owner } = this.#options;
+    return owner === undefined || uid === owner.uid;
+  }
+
   #beside(what: 'new' | 'trash', app: string): string {
     return join(this.#options.folder, `.${what}-${app}.${randomBytes(8).toString('hex')}`);
   }
@@ -164,6 +170,7 @@ export class Repositories {
     const path = this.path(app);
     const found = await lstat(path).catch(() => undefined);
     if (found?.isDirectory() !== true) throw notSound(app, `there is no folder ${path}; restore it from a backup`);
+    if (!this.#isOwn(found)) throw notSound(app, `${path} belongs to another user than dynos run as: chown -R`);
     // No job could enter it otherwise. The folder it lies in is ours: nobody can put a link in its place.
     if ((found.mode & 0o777) !== 0o700) await chmod(path, 0o700);
   }

@@ -5,6 +5,7 @@ import { ConfigError, readConfig } from '../config.js';
 import { openPlatform } from '../platforms/embedded.js';
 import { addAppCommands } from './apps.js';
 import type { Configure, WithPlatform } from './context.js';
+import type { Hangups } from './hangups.js';
 import { printableLines, terminal } from './output.js';
 import { addPenaltyCommands } from './penalties.js';
 import {
@@ -19,8 +20,11 @@ import { addUserCommands } from './users.js';
 
 const EXIT_PROBLEM = 1;
 
-/** Runs the command line; resolves with the exit status. Problems are said in a sentence on standard error. */
-export async function run(argv: readonly string[]): Promise<number> {
+/**
+ * Runs the command line; resolves with the exit status. Problems are said in a sentence on standard error.
+ * @param hangups what a server has heard of already.
+ */
+export async function run(argv: readonly string[], hangups?: Hangups): Promise<number> {
   let options: { readonly data?: string; readonly config?: string } = {};
   let status = 0;
   const configure: Configure = (listen) =>
@@ -53,7 +57,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       // A command with subcommands takes what they were given for its own.
       options = command.optsWithGlobals<typeof options>();
     });
-  addServeCommand(program, configure);
+  addServeCommand(program, configure, hangups);
   addUserCommands(program, withPlatform);
   addAppCommands(program, configure, withPlatform);
   addPenaltyCommands(program, configure);

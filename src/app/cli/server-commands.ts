@@ -4,13 +4,14 @@
  */
 import type { Command } from 'commander';
 import type { Configure } from './context.js';
+import type { Hangups } from './hangups.js';
 import { utc } from '../../domain/words/lines.js';
 import { json, printableLines, table, terminal } from './output.js';
 
 const MARK = { ok: 'ok     ', warning: 'warning', problem: 'PROBLEM' } as const;
 
 /** `serve`: the server itself. */
-export function addServeCommand(program: Command, configure: Configure): void {
+export function addServeCommand(program: Command, configure: Configure, hangups?: Hangups): void {
   program
     .command('serve')
     .description('Serve git over SSH until SIGTERM or SIGINT; SIGHUP reads the settings of --config again.')
@@ -19,7 +20,7 @@ export function addServeCommand(program: Command, configure: Configure): void {
       // Said before anything is loaded, as a mistake in a setting is the likeliest.
       configure(options.listen);
       const { serve } = await import('./serve.js');
-      await serve(() => configure(options.listen));
+      await serve(() => configure(options.listen), hangups);
     });
 }
 

@@ -1,7 +1,7 @@
 /** Dynos as processes of this machine, as the configuration wants them. */
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Repositories, type RepositoriesOptions } from '../../adapters/embedded/repositories.js';
+import { Repositories } from '../../adapters/embedded/repositories.js';
 import { repositoryConfig } from '../../adapters/embedded/repository-config.js';
 import { BubblewrapSandbox } from '../../adapters/process/bubblewrap.js';
 import { chooseSandbox, type SandboxChoice } from '../../adapters/process/choose-sandbox.js';
@@ -32,19 +32,25 @@ export function processTransport(config: Config, sandbox: Sandbox): ProcessTrans
 }
 
 export function repositoriesOf(config: Config, dynoSandbox: Sandbox): Repositories {
-  return new Repositories(repositoriesOptions(config, dynoSandbox));
-}
-
-export function repositoriesOptions(config: Config, dynoSandbox: Sandbox): RepositoriesOptions {
   const sandbox = makeJobSandbox(config, dynoSandbox.name);
   const owner = runAs(config).runAs;
-  return {
+  return new Repositories({
     folder: join(config.dataFolder, 'repositories'),
     settings: { maxPackBytes: config.maxPackBytes },
     run: runInSandbox(sandbox),
     runLong: runInSandbox(sandbox, LONG_JOB_MS),
     ...(owner === undefined ? {} : { owner }),
-  };
+  });
+}
+
+/** Said before dynos begin to run as another user, who could enter no repository that is not theirs. */
+export function requireOwnRepositories(repositories: Repositories, { dynoUser: { uid, gid } }: Config): void {
+  const foreign = repositories.foreign();
+  if (foreign === undefined) return;
+  throw new Error(
+    `GITMOUTH_DYNO_USER is ${uid}:${gid}, and ${foreign} belongs to another user: give all repositories to the new one ` +
+      '(chown -R) while nobody pushes, or leave GITMOUTH_DYNO_USER as it is',
+  );
 }
 
 /** Said apart, and before anything is made: a dyno without the folder would look like a sandbox that does not work. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { AppKeeper } from '../../adapters/embedded/app-keeper.js';
+import type { Apps } from '../../adapters/embedded/apps.js';
 import { openDatabase, type Database } from '../../adapters/sqlite/database.js';
 import { EmbeddedAccessControl } from '../../adapters/embedded/embedded-access-control.js';
 import { EmbeddedAuthenticator } from '../../adapters/embedded/embedded-authenticator.js';
@@ -7,8 +8,12 @@ import { Fences } from '../../adapters/embedded/fences.js';
 import { EmbeddedProvisioner } from '../../adapters/embedded/embedded-provisioner.js';
 import { EmbeddedSessionRegistry } from '../../adapters/embedded/embedded-session-registry.js';
 import { EmbeddedPlatform } from '../../adapters/embedded/platform.js';
+import type { Repositories } from '../../adapters/embedded/repositories.js';
 import { endOrphans } from '../../adapters/process/orphans.js';
+import type { Sandbox } from '../../adapters/process/sandbox.js';
 import { SystemClock } from '../../adapters/system/clock.js';
+import type { Provisioner } from '../../ports/provisioner.js';
+import type { RepositoryLocks } from '../../ports/repository-locks.js';
 import type { Config } from '../config.js';
 import { makeDataFolder } from '../data-folder.js';
 import { openState, type State } from '../state/state.js';
@@ -16,9 +21,10 @@ import {
   chooseSandboxFor,
   processTransport,
   repositoriesOf,
-  repositoriesOptions,
   requireHooksFolder,
+  requireOwnRepositories,
 } from './dynos-here.js';
+import { DynosInTurn, type DynoMaker } from './dynos-in-turn.js';
 import type { Platform } from './platform.js';
 
 /** Everything in the data folder, dynos as processes of this machine. */
@@ -27,10 +33,12 @@ export async function embedded(config: Config): Promise<Platform> {
   makeDataFolder(config);
   const { sandbox, warning } = await chooseSandboxFor(config);
   const { platform, db } = openPlatform(config);
-  const repositories = repositoriesOf(config, sandbox);
   const fences = fencesIn(config, db);
   const registry = new EmbeddedSessionRegistry(db);
-  let transport = processTransport(config, sandbox);
+  const housed = (wanted: Config, chosen: Sandbox) => houseOf(wanted, chosen, platform.apps, fences, db);
+  let house = housed(config, sandbox);
+  const dynos = new DynosInTurn(house);
+  let { dynoUser } = config;
   const close = () => {
     registry.close();
     db.close();
@@ -39,21 +47,18 @@ export async function embedded(config: Config): Promise<Platform> {
     sandbox: sandbox.name,
     warnings: warning === undefined ? [] : [warning],
     authenticator: () => new EmbeddedAuthenticator(db),
-    accessControl: () => new EmbeddedAccessControl(db, config.creation),
-    provisioner(locks) {
-      const keeper = new AppKeeper(platform.apps, repositories, fences, locks);
-      return new EmbeddedProvisioner(platform.apps, repositories, keeper, fences, config.creation.limit);
-    },
-    transport: () => ({
-      kind: transport.kind,
-      capabilities: transport.capabilities,
-      open: (dyno, signal) => transport.open(dyno, signal),
+    accessControl: () => ({
+      authorize: (...asked) => house.access.authorize(...asked),
+      list: (...asked) => house.access.list(...asked),
     }),
+    provisioner: (locks) => dynos.provisioner(locks),
+    transport: () => dynos.transport(),
     registry: () => registry,
     lifecycle: (locks, observer) => ({
-      async prepare() {
+      async prepare(signal) {
         if (sandbox.name === 'bubblewrap') endOrphans();
-        for (const { app, error } of await new AppKeeper(platform.apps, repositories, fences, locks).recover()) {
+        const keeper = new AppKeeper(platform.apps, house.repositories, fences, locks);
+        for (const { app, error } of await keeper.recover(signal)) {
           observer.record({
             type: 'problem',
             message: `after an earlier stop, '${app}' could not be put right`,
@@ -68,18 +73,41 @@ export async function embedded(config: Config): Promise<Platform> {
     async reload(wanted) {
       requireHooksFolder(wanted);
       const choice = await chooseSandboxFor(wanted);
-      // Made here, as making them can fail: to begin is to assign.
-      const nextTransport = processTransport(wanted, choice.sandbox);
-      const nextOptions = repositoriesOptions(wanted, choice.sandbox);
+      // Made here, as making it can fail: to begin is to assign.
+      const next = housed(wanted, choice.sandbox);
+      if (wanted.dynoUser.uid !== dynoUser.uid) requireOwnRepositories(next.repositories, wanted);
       return {
         warnings: choice.warning === undefined ? [] : [choice.warning],
         begin: () => {
-          transport = nextTransport;
-          repositories.use(nextOptions);
+          house = next;
+          dynos.use(next);
+          dynoUser = wanted.dynoUser;
         },
       };
     },
     close,
+  };
+}
+
+interface House extends DynoMaker {
+  readonly access: EmbeddedAccessControl;
+  readonly repositories: Repositories;
+}
+
+/** Whatever follows from a configuration that can be replaced. */
+function houseOf(config: Config, sandbox: Sandbox, apps: Apps, fences: Fences, db: Database): House {
+  const { creation } = config;
+  const repositories = repositoriesOf(config, sandbox);
+  let provisioner: Provisioner | undefined;
+  const provisionerOn = (locks: RepositoryLocks) => {
+    const keeper = new AppKeeper(apps, repositories, fences, locks);
+    return new EmbeddedProvisioner(apps, repositories, keeper, fences, creation.limit);
+  };
+  return {
+    access: new EmbeddedAccessControl(db, creation),
+    repositories,
+    transport: processTransport(config, sandbox),
+    provisioner: (locks) => (provisioner ??= provisionerOn(locks)),
   };
 }
 
