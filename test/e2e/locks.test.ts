@@ -1,30 +1,19 @@
 /** One push at a time, by real git, over one and over several gitmouths; and what operators see of it. */
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect } from '@jest/globals';
 import { Door, Person } from '../support/door.js';
+import { hold, HOLDING, holdingHooks, letGo, pushing } from '../support/held-pushes.js';
 import { Operator } from '../support/operator.js';
 import { needs } from '../support/programs.js';
 import { refOf } from '../support/remains.js';
-import { Running } from '../support/running.js';
+import type { Running } from '../support/running.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const { describe, test } = needs('git', 'ssh', 'ssh-keygen', 'bwrap');
 
-/** Says so, and waits for a word of the test. */
-const HOLD = '#!/bin/sh\necho holding >&2; while [ ! -e /repository/go ]; do sleep 0.05; done\n';
-
-function hooksFolder(): string {
-  const folder = temporaryFolder('hooks');
-  chmodSync(folder, 0o755);
-  writeFileSync(join(folder, 'pre-receive'), HOLD);
-  chmodSync(join(folder, 'pre-receive'), 0o755);
-  return folder;
-}
-
 describe('pushes to one app, through three gitmouths of one machine', () => {
   const data = join(temporaryFolder('locks'), 'data');
-  const environment = { GITMOUTH_DATA: data, GITMOUTH_HOOKS: hooksFolder() };
+  const environment = { GITMOUTH_DATA: data, GITMOUTH_HOOKS: holdingHooks() };
   const waiting = new Door(environment);
   const superseding = new Door({ ...environment, GITMOUTH_PUSH_LOCK: 'supersede' });
   const refusing = new Door({ ...environment, GITMOUTH_PUSH_LOCK: 'refuse' });
@@ -42,32 +31,25 @@ describe('pushes to one app, through three gitmouths of one machine', () => {
   });
 
   afterEach(async () => {
-    go();
+    letGo(waiting, 'app');
     for (const push of pushes.splice(0)) await push.kill();
-    rmSync(join(waiting.repository('app'), 'go'));
+    hold(waiting, 'app');
   });
 
   afterAll(async () => {
     for (const door of doors) await door.stop();
   });
 
-  function go(): void {
-    writeFileSync(join(waiting.repository('app'), 'go'), '');
-  }
-
   function push(door: Door, branch: string): Running {
     const person = new Person('ada', temporaryFolder('ada'), ada.keyFile, door);
-    const started = new Running('git', ['push', '-q', person.url('app'), `HEAD:refs/heads/${branch}`], {
-      cwd: folder,
-      env: person.environment,
-    });
+    const started = pushing(person, folder, 'app', branch);
     pushes.push(started);
     return started;
   }
 
   test('wait their turn, and an operator sees who holds the lock and releases it', async () => {
     const first = push(waiting, 'one');
-    await first.line('holding');
+    await first.line(HOLDING);
     const second = push(waiting, 'two');
     await second.line(" !     Waiting for another push to 'app' (by ada since ");
     const [lock, ...more] = await operator.listed('lock', 'list');
@@ -85,8 +67,8 @@ describe('pushes to one app, through three gitmouths of one machine', () => {
     const ended = await first.ended();
     expect(ended.code).not.toBe(0);
     expect(ended.stderr).toContain(' !     An operator took the lock of this app from your push.');
-    await second.line('holding');
-    go();
+    await second.line(HOLDING);
+    letGo(waiting, 'app');
     expect(await second.ended()).toMatchObject({ code: 0 });
     expect(await refOf(waiting.repository('app'), 'refs/heads/one')).toBe('');
     expect(await refOf(waiting.repository('app'), 'refs/heads/two')).not.toBe('');
@@ -96,26 +78,26 @@ describe('pushes to one app, through three gitmouths of one machine', () => {
 
   test('take the place of another where the setting says so', async () => {
     const first = push(waiting, 'three');
-    await first.line('holding');
+    await first.line(HOLDING);
     const second = push(superseding, 'four');
     await second.line(" !     Ending another push to 'app' (by ada since ");
     const ended = await first.ended();
     expect(ended.code).not.toBe(0);
     expect(ended.stderr).toContain(' !     A newer push to this app took the place of yours. Your command was ended.');
-    await second.line('holding');
-    go();
+    await second.line(HOLDING);
+    letGo(waiting, 'app');
     expect(await second.ended()).toMatchObject({ code: 0 });
     expect(await refOf(waiting.repository('app'), 'refs/heads/three')).toBe('');
   });
 
   test('are refused at once where the setting says so, while who reads never waits', async () => {
     const first = push(waiting, 'five');
-    await first.line('holding');
+    await first.line(HOLDING);
     const second = await push(refusing, 'six').ended();
     expect(second.code).not.toBe(0);
     expect(second.stderr).toContain(" !     Another push to 'app' is running, by ada since ");
     expect(await ada.git(folder, 'ls-remote', ada.url('app'))).toMatchObject({ code: 0 });
-    go();
+    letGo(waiting, 'app');
     expect(await first.ended()).toMatchObject({ code: 0 });
   });
 });

@@ -1,24 +1,25 @@
 /** A gitmouth whose Redis is away, comes back, and goes again while somebody pushes. */
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from '@jest/globals';
-import { Door, type Person } from '../support/door.js';
+import { Door, until, type Person } from '../support/door.js';
+import { hold, HOLDING, holdingHooks, letGo, makeDeaf, pushing } from '../support/held-pushes.js';
 import { Operator } from '../support/operator.js';
 import { needs } from '../support/programs.js';
 import { RedisServer } from '../support/redis.js';
-import { Running } from '../support/running.js';
-import { temporaryFolder } from '../support/temporary.js';
+import { dynoUserOfItsOwn, Remains } from '../support/remains.js';
 
 const { describe, test } = needs('git', 'ssh', 'ssh-keygen', 'bwrap', 'redis-server', 'redis-cli');
 
 const LEASE_SECONDS = 4;
 const FAULT = ' !     The lock of this app could not be taken or kept.';
-const HOLD = '#!/bin/sh\n[ -e /repository/go ] && exit\necho holding >&2; while :; do sleep 0.05; done\n';
+/** A lease with so much left was renewed a moment ago, and is not renewed again before much of it is gone. */
+const FRESH_MS = LEASE_SECONDS * 1000 - 400;
 /** What two seconds of waiting for an answer become with ssh and git around them, on a busy machine. */
 const QUICKLY_MS = 8_000;
 
 describe('a gitmouth with a Redis', () => {
   let redis: RedisServer;
+  let remains: Remains;
   let door: Door;
   let operator: Operator;
   let ada: Person;
@@ -27,17 +28,16 @@ describe('a gitmouth with a Redis', () => {
   beforeAll(async () => {
     redis = await RedisServer.start();
     await redis.stop();
-    const hooks = temporaryFolder('hooks');
-    chmodSync(hooks, 0o755);
-    writeFileSync(join(hooks, 'pre-receive'), HOLD);
-    chmodSync(join(hooks, 'pre-receive'), 0o755);
+    const dynoUser = dynoUserOfItsOwn();
     door = new Door({
-      GITMOUTH_HOOKS: hooks,
+      GITMOUTH_HOOKS: holdingHooks(),
+      GITMOUTH_DYNO_USER: String(dynoUser),
       GITMOUTH_LOCK_LEASE_SECONDS: String(LEASE_SECONDS),
       // A Redis without passwords takes any from its default user; none must be shown.
       GITMOUTH_STATE: redis.url.replace('//', '//:hush-hush@'),
     });
     operator = new Operator(door);
+    remains = new Remains(door, dynoUser);
     await door.start();
     ada = await door.person('ada');
     folder = await ada.repository();
@@ -74,8 +74,7 @@ describe('a gitmouth with a Redis', () => {
     await redis.resume();
     await untilItLocks();
     expect(await door.cli('app', 'create', 'app', '--owner', 'ada')).toMatchObject({ code: 0 });
-    const go = join(door.repository('app'), 'go');
-    writeFileSync(go, '');
+    letGo(door, 'app');
     expect(await push('one')).toMatchObject({ code: 0 });
     const { stdout } = await door.cli('doctor', '--listen', '127.0.0.1:0');
     expect(stdout).toMatch(/^ok {6}state: redis:\/\/127\.0\.0\.1:\d+ answers$/m);
@@ -85,26 +84,30 @@ describe('a gitmouth with a Redis', () => {
   test.each(['SIGSTOP', 'SIGKILL'] as const)(
     'that goes by %s ends the push that runs before its lease runs out; readers go on, and all is well when it is back',
     async (signal) => {
-      const go = join(door.repository('app'), 'go');
-      rmSync(go, { force: true });
-      const running = new Running('git', ['push', '-q', ada.url('app'), 'HEAD:refs/heads/lost'], {
-        cwd: folder,
-        env: ada.environment,
-      });
-      await running.line('holding');
+      hold(door, 'app');
+      makeDeaf(door, 'app');
+      const running = pushing(ada, folder, 'app', 'lost');
+      await running.line(HOLDING);
       expect(await operator.listed('lock', 'list')).toHaveLength(1);
-      const begun = Date.now();
+      await until(
+        () => remains.processes().some(({ state, command }) => state === 'T' && command.includes('receive-pack')),
+        10_000,
+        () => 'its git goes on',
+      );
+      const endsAt = await freshLeaseEnd();
       if (signal === 'SIGSTOP') redis.signal('SIGSTOP');
       else await redis.stop('SIGKILL');
+      await remains.noProcess();
+      expect(Date.now()).toBeLessThan(endsAt);
       const ended = await running.ended();
       expect(ended.code).not.toBe(0);
-      expect(ended.stderr).toContain(' !     The lock of this app was lost. Your command was ended');
-      const last = door.events('session-ended').at(-1);
-      expect(last).toMatchObject({ verdict: 'ended-lease-lost' });
-      expect(Date.parse(String(last?.['time'])) - begun).toBeLessThan(LEASE_SECONDS * 1000);
+      expect(ended.stderr).toContain(
+        ' !     The lock of this app was lost. Your command was ended so that no two pushes run at once; run it again.\n',
+      );
+      expect(door.events('session-ended').at(-1)).toMatchObject({ verdict: 'ended-lease-lost' });
       expect(await read()).toMatchObject({ code: 0, stdout: expect.not.stringContaining('refs/heads/lost') });
       await refusedQuickly();
-      writeFileSync(go, '');
+      letGo(door, 'app');
       if (signal === 'SIGSTOP') redis.signal('SIGCONT');
       else await redis.resume();
       await untilItLocks();
@@ -122,6 +125,17 @@ describe('a gitmouth with a Redis', () => {
   async function untilItLocks(): Promise<void> {
     for (let tries = 0; (await door.cli('lock', 'list')).code !== 0; tries++) expect(tries).toBeLessThan(20);
     // The server itself tries again every half second.
-    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    await sleep(1_200);
+  }
+
+  /** When the lease ends that is renewed no more from now on, in milliseconds since the epoch. */
+  async function freshLeaseEnd(): Promise<number> {
+    for (const deadline = Date.now() + 10_000; ;) {
+      const now = Date.now();
+      const leftMs = Number(redis.cli('PTTL', 'gitmouth:lock:{app}'));
+      if (leftMs > FRESH_MS) return now + leftMs;
+      if (now > deadline) throw new Error(`the lease is not renewed: ${leftMs} ms are left`);
+      await sleep(20);
+    }
   }
 });

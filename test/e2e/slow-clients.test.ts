@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { Door, execute, until, type Person } from '../support/door.js';
+import { expectInTime, servedMs } from '../support/in-time.js';
 import { descendantsOf } from '../support/machine.js';
 import { needs } from '../support/programs.js';
 import { dynoUserOfItsOwn, Remains, temporaryObjects } from '../support/remains.js';
@@ -174,10 +175,20 @@ describe('a server with short limits', () => {
 
   test('one that never reads on is ended, with its dyno', async () => {
     const client = await stalledFetch();
+    const since = Date.now();
     await expectStopped();
+    const pausedMs = Date.now() - since;
+    // What was under way before still came, and filled the windows.
+    const vaguenessMs = Math.max(0, client.fedAt - since);
+    expect(vaguenessMs).toBeLessThan(STALL_PAUSE_MS);
     await remains.noProcess();
-    const { durationMs } = await door.session({ app: 'large', verdict: 'ended-stalled' });
-    expect(Number(durationMs)).toBeGreaterThan(STALL_MS * 0.9);
+    const session = await door.session({ app: 'large', verdict: 'ended-stalled' });
+    const begun = Date.parse(String(session['time'])) - Number(session['durationMs']);
+    const endedMs = begun + servedMs(session) - since;
+    expectInTime(pausedMs, STALL_PAUSE_MS, vaguenessMs);
+    expectInTime(endedMs, STALL_MS, vaguenessMs);
+    // From the last bytes on, which the client sees later than the server has sent them.
+    expect(endedMs - vaguenessMs).toBeGreaterThan(STALL_MS * 0.9);
     client.resume();
     await client.leave();
   });

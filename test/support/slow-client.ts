@@ -1,10 +1,13 @@
 /** An SSH client in this process that reads, speaks and signals when it is told to. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import ssh2, { type ClientChannel } from 'ssh2';
 import { until, type Door, type Person } from './door.js';
 
 const STEP_LIMIT_MS = 30_000;
+/** What is longer is no keepalive. */
+const SMALL_BYTES = 1024;
 
 export class SlowClient {
   readonly #client: ssh2.Client;
@@ -16,11 +19,16 @@ export class SlowClient {
   /** Exit status, or the name of a signal (RFC 4254 6.10). */
   exit: number | string | undefined;
   isClosed = false;
+  /** When something of some length last came, read or not; in milliseconds since the epoch. */
+  fedAt = 0;
 
-  private constructor(client: ssh2.Client, channel: ClientChannel) {
+  private constructor(client: ssh2.Client, channel: ClientChannel, socket: Socket) {
     this.#client = client;
     this.#disconnected = new Promise((resolve) => client.once('close', resolve));
     this.#channel = channel;
+    socket.on('data', ({ length }) => {
+      if (length > SMALL_BYTES) this.fedAt = Date.now();
+    });
     channel.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk);
       this.#length += chunk.length;
@@ -36,7 +44,8 @@ export class SlowClient {
     const client = new ssh2.Client();
     client.on('error', () => undefined);
     const ready = once(client, 'ready');
-    client.connect({ host: '127.0.0.1', port: door.port, username: 'git', privateKey: readFileSync(person.keyFile) });
+    const socket = connect(door.port, '127.0.0.1');
+    client.connect({ sock: socket, username: 'git', privateKey: readFileSync(person.keyFile) });
     await ready;
     const channel = await new Promise<ClientChannel>((resolve, reject) => {
       client.exec(command, (error, opened) => {
@@ -44,7 +53,7 @@ export class SlowClient {
         else reject(error);
       });
     });
-    return new SlowClient(client, channel);
+    return new SlowClient(client, channel, socket);
   }
 
   /** All of standard output until now. */
