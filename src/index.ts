@@ -34,7 +34,7 @@ export type * from './ports/penalties.js';
 export type * from './ports/provisioner.js';
 export type * from './ports/rate-limiter.js';
 export type * from './ports/repository-locks.js';
-export type * from './ports/session-directory.js';
 export type * from './ports/session-registry.js';
+export type * from './ports/live-connections.js';
 export type * from './ports/throttle.js';
 export type * from './ports/transport.js';

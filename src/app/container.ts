@@ -10,8 +10,8 @@ import {
   MemoryProvisioner,
   MemoryRateLimiter,
   MemoryRepositoryLocks,
-  MemorySessionDirectory,
   MemorySessionRegistry,
+  MemoryLiveConnections,
   MemoryThrottle,
   MemoryTransport,
 } from '../adapters/memory/index.js';
@@ -22,7 +22,7 @@ import { newId } from '../adapters/system/ids.js';
 import { LogObserver } from '../adapters/system/log-observer.js';
 import type { Clock } from '../ports/clock.js';
 import type { Observer } from '../ports/observer.js';
-import type { SessionRegistry } from '../ports/session-registry.js';
+import type { LiveConnections } from '../ports/live-connections.js';
 import { importAdapters, type Adapter } from './adapter-modules.js';
 import { BoundPorts } from './bound-ports.js';
 import type { Config } from './config.js';
@@ -48,7 +48,7 @@ export interface Parts {
   reload(wanted: Config): Promise<void>;
   readonly server: SshServer;
   readonly serveGit: ServeGit;
-  readonly registry: SessionRegistry;
+  readonly connections: LiveConnections;
   readonly reports: SessionReports;
   readonly observer: Observer;
   readonly clock: Clock;
@@ -133,8 +133,8 @@ function memoryModule(): ContainerModule {
     bind(tokens.locks).toConstantValue(new MemoryRepositoryLocks(clock));
     bind(tokens.provisioner).toConstantValue(new MemoryProvisioner());
     bind(tokens.transport).toConstantValue(new MemoryTransport(() => async () => 0, clock));
-    bind(tokens.registry).toConstantValue(new MemorySessionRegistry(platform));
-    bind(tokens.directory).toConstantValue(new MemorySessionDirectory(clock));
+    bind(tokens.connections).toConstantValue(new MemoryLiveConnections(platform));
+    bind(tokens.registry).toConstantValue(new MemorySessionRegistry(clock));
     bind(tokens.lifecycle).toConstantValue({
       prepare: async () => undefined,
       finish: async () => undefined,
@@ -148,7 +148,7 @@ function stateModule(state: State): ContainerModule {
     bind(tokens.locks).toResolvedValue((clock) => state.locks(clock), [tokens.clock]);
     bind(tokens.penalties).toResolvedValue((clock) => state.penalties(clock), [tokens.clock]);
     bind(tokens.rateLimiter).toResolvedValue(() => state.rateLimiter());
-    bind(tokens.directory).toResolvedValue((clock) => state.sessions(clock), [tokens.clock]);
+    bind(tokens.registry).toResolvedValue((clock) => state.sessions(clock), [tokens.clock]);
     bind(tokens.lifecycle).toResolvedValue(
       (observer) => ({
         async prepare() {
@@ -177,8 +177,8 @@ function portsOf(container: Container, bound: BoundPorts) {
   return {
     observer: one(tokens.observer),
     clock: one(tokens.clock),
+    connections: one(tokens.connections),
     registry: one(tokens.registry),
-    directory: one(tokens.directory),
     throttle: one(tokens.throttle),
     penalties: one(tokens.penalties),
     rateLimiter: one(tokens.rateLimiter),
@@ -193,7 +193,7 @@ function portsOf(container: Container, bound: BoundPorts) {
 
 function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Platform, log: LogObserver): Parts {
   let config = begun;
-  const { observer, clock, registry, directory, throttle, lifecycles } = ports;
+  const { observer, clock, connections, registry, throttle, lifecycles } = ports;
   for (const message of platform.warnings) observer.record({ type: 'problem', message });
   const { authenticator, accessControl, locks, provisioner, transports } = ports;
   const { penalties, rateLimiter } = ports;
@@ -207,7 +207,7 @@ function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Pla
     dynoSlots: new DynoSlots(throttle, () => config.admission, clock),
     provisioner,
     transports,
-    registry,
+    connections,
     observer,
     clock,
     newSessionId: () => newId('s'),
@@ -245,8 +245,8 @@ function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Pla
     reload,
     server,
     serveGit,
-    registry,
-    reports: new SessionReports({ directory, registry, clock, observer, gitmouth: `${hostname()}:${process.pid}` }),
+    connections,
+    reports: new SessionReports({ registry, connections, clock, observer, gitmouth: `${hostname()}:${process.pid}` }),
     observer,
     clock,
     hostKeys: () => doors.hostKeys,
@@ -287,7 +287,7 @@ function platformModule(platform: Platform): ContainerModule {
     bind(tokens.accessControl).toResolvedValue(() => platform.accessControl());
     bind(tokens.provisioner).toResolvedValue((...given) => platform.provisioner(...given), [locks, observer, clock]);
     bind(tokens.transport).toResolvedValue(() => platform.transport());
-    bind(tokens.registry).toResolvedValue((...given) => platform.registry(...given), [authenticator, clock]);
+    bind(tokens.connections).toResolvedValue((...given) => platform.connections(...given), [authenticator, clock]);
     bind(tokens.lifecycle).toResolvedValue((...given) => platform.lifecycle(...given), [locks, observer]);
   });
 }

@@ -1,6 +1,6 @@
 import type { ContainerModule } from 'inversify';
 import { HealthServer } from '../adapters/system/health-server.js';
-import type { LiveConnection } from '../ports/session-registry.js';
+import type { LiveConnection } from '../ports/live-connections.js';
 import { ConfigError, type Config } from './config.js';
 import { createContainer, type Parts } from './container.js';
 import { holdingProcess } from './hold-process.js';
@@ -116,7 +116,7 @@ class RunningGateway implements Gateway {
   }
 
   connections(): readonly LiveConnection[] {
-    return this.#parts.registry.connections();
+    return this.#parts.connections.list();
   }
 
   reload(read: () => Config): Promise<Reload> {

@@ -6,7 +6,7 @@ import type { Session } from '../domain/session.js';
 import type { TimeLimits } from '../domain/time-limits.js';
 import { outcomeOfError, type Outcome } from '../domain/verdict.js';
 import type { ClientChannel } from '../ports/client-channel.js';
-import type { LiveConnection } from '../ports/session-registry.js';
+import type { LiveConnection } from '../ports/live-connections.js';
 import type { DynoSession } from '../ports/transport.js';
 import type { Patience } from './patience.js';
 import type { SessionRecord } from './session-record.js';

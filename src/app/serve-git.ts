@@ -18,7 +18,7 @@ import type { AccessControl } from '../ports/access-control.js';
 import type { ClientChannel } from '../ports/client-channel.js';
 import type { Ask, GitGateway } from '../ports/git-gateway.js';
 import type { Lease, RepositoryLocks } from '../ports/repository-locks.js';
-import type { LiveConnection, SessionRegistry } from '../ports/session-registry.js';
+import type { LiveConnection, LiveConnections } from '../ports/live-connections.js';
 import { heldBytes } from './bridge.js';
 import { DynoRun, type DynoRunParts } from './dyno-run.js';
 import type { DynoSlots } from './dyno-slots.js';
@@ -38,7 +38,7 @@ export interface ServeGitParts extends DynoRunParts {
   readonly locks: RepositoryLocks;
   readonly penaltyBook: PenaltyBook;
   readonly dynoSlots: DynoSlots;
-  readonly registry: SessionRegistry;
+  readonly connections: LiveConnections;
   readonly newSessionId: () => string;
   /** Those that hold for what begins now. */
   readonly limits: () => TimeLimits;
@@ -69,14 +69,14 @@ export class ServeGit implements GitGateway {
   }
 
   admit(caller: Caller): LiveConnection {
-    return this.#parts.registry.addConnection(caller);
+    return this.#parts.connections.add(caller);
   }
 
   /** From now on nothing new is begun, and nobody waits for a dyno; running sessions are told how long they have. */
   beginDrain(): void {
     this.#isDraining = true;
     this.#parts.dynoSlots.beginDrain();
-    const sessions = this.#parts.registry.connections().flatMap((live) => live.sessions());
+    const sessions = this.#parts.connections.list().flatMap((live) => live.sessions());
     for (const session of sessions.filter(({ id }) => !this.#inQueue.has(id))) {
       session.notice(drainNotice(this.#parts.limits().drainMs));
     }

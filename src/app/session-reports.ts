@@ -2,12 +2,12 @@ import { REPORT_EVERY_MS, type ListedSession } from '../domain/listed-session.js
 import { printable } from '../domain/words/printable.js';
 import type { Clock } from '../ports/clock.js';
 import type { Observer } from '../ports/observer.js';
-import type { SessionDirectory } from '../ports/session-directory.js';
-import type { LiveConnection, LiveSession, SessionRegistry } from '../ports/session-registry.js';
+import type { SessionRegistry } from '../ports/session-registry.js';
+import type { LiveConnection, LiveSession, LiveConnections } from '../ports/live-connections.js';
 
 export interface SessionReportsParts {
-  readonly directory: SessionDirectory;
   readonly registry: SessionRegistry;
+  readonly connections: LiveConnections;
   readonly clock: Clock;
   readonly observer: Observer;
   /** What operators know this gitmouth by. */
@@ -39,7 +39,7 @@ export class SessionReports {
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#reporting;
-    await this.#parts.directory.close();
+    await this.#parts.registry.close();
   }
 
   async #keepReporting(): Promise<void> {
@@ -51,10 +51,10 @@ export class SessionReports {
   }
 
   async #report(): Promise<void> {
-    const { directory, registry, observer, gitmouth } = this.#parts;
-    const sessions = registry.connections().flatMap((live) => live.sessions().map((session) => ({ live, session })));
+    const { registry, connections, observer, gitmouth } = this.#parts;
+    const sessions = connections.list().flatMap((live) => live.sessions().map((session) => ({ live, session })));
     try {
-      const asked = await directory.report(sessions.map(({ live, session }) => listed(gitmouth, live, session)));
+      const asked = await registry.report(sessions.map(({ live, session }) => listed(gitmouth, live, session)));
       this.#failures = 0;
       for (const { session } of sessions) if (asked.includes(session.id)) session.end('operator');
     } catch (error) {

@@ -7,8 +7,8 @@ import type { Penalties } from '../ports/penalties.js';
 import type { Provisioner } from '../ports/provisioner.js';
 import type { RateLimiter } from '../ports/rate-limiter.js';
 import type { RepositoryLocks } from '../ports/repository-locks.js';
-import type { SessionDirectory } from '../ports/session-directory.js';
 import type { SessionRegistry } from '../ports/session-registry.js';
+import type { LiveConnections } from '../ports/live-connections.js';
 import type { Throttle } from '../ports/throttle.js';
 import type { Transport } from '../ports/transport.js';
 
@@ -39,8 +39,8 @@ export const tokens = {
   provisioner: token<Provisioner>('provisioner'),
   /** Bound once for each kind of link; bind another to add one. */
   transport: token<Transport>('transport'),
+  connections: token<LiveConnections>('live-connections'),
   registry: token<SessionRegistry>('session-registry'),
-  directory: token<SessionDirectory>('session-directory'),
   observer: token<Observer>('observer'),
   clock: token<Clock>('clock'),
   throttle: token<Throttle>('throttle'),

@@ -11,11 +11,7 @@ export { provisionerContract, type Order, type ProvisionerHarness, type Provisio
 export { rateLimiterContract, type RateLimiterHarness } from './rate-limiter.js';
 export { repositoryLocksContract, type RepositoryLocksHarness, type RepositoryLocksLack } from './repository-locks.js';
 export { sampleCaller, sampleConnection, sampleKey, sampleRequest, sampleSession } from './samples.js';
-export {
-  sessionDirectoryContract,
-  type SessionDirectoryHarness,
-  type SessionDirectoryLack,
-} from './session-directory.js';
 export { sessionRegistryContract, type SessionRegistryHarness, type SessionRegistryLack } from './session-registry.js';
+export { liveConnectionsContract, type LiveConnectionsHarness, type LiveConnectionsLack } from './live-connections.js';
 export { throttleContract, type ThrottleHarness } from './throttle.js';
 export { transportContract, type TransportHarness, type TransportLack } from './transport.js';

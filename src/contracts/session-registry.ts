@@ -1,24 +1,21 @@
 import assert from 'node:assert/strict';
-import type { PublicKey } from '../domain/public-key.js';
-import { isDeparture, type EndReason } from '../domain/session-end.js';
-import type { LiveConnection, LiveSession, SessionRegistry } from '../ports/session-registry.js';
-import { casesOf, turns, until, type ContractCase, type Harness, type Promised } from './contract.js';
-import { sampleCaller, sampleKey } from './samples.js';
+import type { ListedSession } from '../domain/listed-session.js';
+import type { SessionRegistry } from '../ports/session-registry.js';
+import { casesOf, offered, rejectionOf, type ContractCase, type Harness, type Promised } from './contract.js';
 
-/** A session registry, and the platform whose users it watches. */
+/** Two handles on the same state, as two processes have them, and time in the tester's hand. */
 export interface SessionRegistryHarness extends Harness {
-  readonly registry: SessionRegistry;
-  /** Gives the user one more key; the first makes the user. */
-  register(user: string, key: PublicKey): Promise<void>;
-  removeKey(user: string, key: PublicKey): Promise<void>;
-  removeUser(user: string): Promise<void>;
-  /** Lets the registry's time pass, where it looks for removals from time to time. */
+  readonly one: SessionRegistry;
+  readonly other: SessionRegistry;
+  /** How long a report lasts that is not followed by another. */
+  readonly lastsMs: number;
+  /** Lets the adapter's time pass: a fake clock is advanced, a real one waited for. */
   pass(ms: number): Promise<void>;
+  /** From now on the state can't be reached by `one`. */
+  readonly breakDown?: () => Promise<void>;
 }
 
-export type SessionRegistryLack =
-  /** It hears of removals at once, and knows a removed user from a removed key. */
-  'removals';
+export type SessionRegistryLack = 'breakDown';
 
 type Case = Promised<SessionRegistryHarness, SessionRegistryLack>;
 
@@ -29,162 +26,136 @@ export function sessionRegistryContract(
   return casesOf(open, lacks, [...lists, ...ends]);
 }
 
-async function connect({ registry, register }: SessionRegistryHarness, user: string, key = sampleKey()) {
-  await register(user, key);
-  return registry.addConnection(sampleCaller(user, key));
-}
-
-function session(id: string): LiveSession {
+function session(id: string, more: Partial<ListedSession> = {}): ListedSession {
   return {
     id,
+    gitmouth: 'host:1',
+    user: 'alice',
     app: 'shop',
     service: 'git-receive-pack',
-    since: 1,
     phase: 'run',
+    since: 1,
     bytesIn: 0,
     bytesOut: 0,
-    end: () => undefined,
-    notice: () => undefined,
-    heldBytes: () => 0,
+    address: '192.0.2.7',
+    software: 'OpenSSH_9.6',
+    ...more,
   };
 }
 
-function reasonOf(connection: LiveConnection): EndReason | undefined {
-  const reason: unknown = connection.ended.reason;
-  if (!connection.ended.aborted) return undefined;
-  assert.ok(isDeparture(reason), 'the reason was to be a Departure');
-  return reason.reason;
+async function idsOf(registry: SessionRegistry): Promise<readonly string[]> {
+  return (await registry.list()).map(({ id }) => id);
 }
 
 const lists: readonly Case[] = [
   {
-    name: 'connections are listed from their registration until they are removed',
-    async run(harness) {
-      const { registry } = harness;
-      assert.deepEqual(registry.connections(), []);
-      const [alice, bob] = [await connect(harness, 'alice'), await connect(harness, 'bob')];
-      assert.deepEqual(new Set(registry.connections()), new Set([alice, bob]));
-      assert.equal(alice.caller.user.name, 'alice');
-      alice.remove();
-      assert.deepEqual(registry.connections(), [bob]);
-      bob.remove();
-      assert.deepEqual(registry.connections(), []);
+    name: 'nothing is listed while nothing was reported',
+    async run({ one, other }) {
+      assert.deepEqual(await one.list(), []);
+      assert.deepEqual(await one.report([]), []);
+      assert.deepEqual(await other.list(), []);
     },
   },
   {
-    name: 'removing a connection again changes nothing, and ends no other one of the same caller',
-    async run(harness) {
-      const key = sampleKey();
-      const first = await connect(harness, 'alice', key);
-      const second = harness.registry.addConnection(first.caller);
-      first.remove();
-      first.remove();
-      assert.deepEqual(harness.registry.connections(), [second]);
-      assert.equal(second.ended.aborted, false);
+    name: 'what one reports every handle lists, with every fact of it as it was',
+    async run({ one, other }) {
+      const told = session('s-1', {
+        ...{ gitmouth: 'näme:77', user: 'bob', app: 'acme/web-2', service: 'git-upload-pack', phase: 'lock' },
+        ...{ since: 1_795_000_000_123, bytesIn: 2 ** 40, bytesOut: 7, address: '2001:db8::1' },
+        software: `'";DROP TABLE x -- \\u202e é 🙂 {"id":"s-2"}`,
+      });
+      assert.deepEqual(await one.report([told]), []);
+      assert.deepEqual(await one.list(), [told]);
+      assert.deepEqual(await other.list(), [told]);
     },
   },
   {
-    name: 'a connection lists its sessions, until each is removed',
-    async run(harness) {
-      const [alice, bob] = [await connect(harness, 'alice'), await connect(harness, 'bob')];
-      const [push, fetch] = [session('s-1'), session('s-2')];
-      const [first, second] = [alice.addSession(push), alice.addSession(fetch)];
-      assert.deepEqual(alice.sessions(), [push, fetch]);
-      assert.deepEqual(bob.sessions(), []);
-      first.remove();
-      first.remove();
-      assert.deepEqual(alice.sessions(), [fetch]);
-      second.remove();
-      assert.deepEqual(alice.sessions(), []);
+    name: 'a report takes the place of the one before',
+    async run({ one, other }) {
+      await one.report([session('s-1', { phase: 'lock' }), session('s-2')]);
+      await one.report([session('s-1', { phase: 'run', bytesIn: 9 }), session('s-3')]);
+      assert.deepEqual(await other.list(), [session('s-1', { phase: 'run', bytesIn: 9 }), session('s-3')]);
+      await one.report([]);
+      assert.deepEqual(await other.list(), []);
     },
   },
   {
-    name: 'what was listed is a list of that moment',
-    async run(harness) {
-      const alice = await connect(harness, 'alice');
-      const [connections, sessions] = [harness.registry.connections(), alice.sessions()];
-      alice.addSession(session('s-1'));
-      alice.remove();
-      assert.equal(connections.length, 1);
-      assert.equal(sessions.length, 0);
+    name: 'all handles are listed together, the longest running session first',
+    async run({ one, other }) {
+      await one.report([session('s-3', { since: 3 }), session('s-1', { since: 1 })]);
+      await other.report([session('s-2', { since: 2, gitmouth: 'host:2' })]);
+      for (const registry of [one, other]) assert.deepEqual(await idsOf(registry), ['s-1', 's-2', 's-3']);
+      await one.report([]);
+      assert.deepEqual(await idsOf(one), ['s-2']);
+    },
+  },
+  {
+    name: 'what is not reported again runs out, and what is stays',
+    async run({ one, other, lastsMs, pass }) {
+      await one.report([session('s-1')]);
+      await other.report([session('s-2')]);
+      await pass(lastsMs * 0.6);
+      await other.report([session('s-2')]);
+      assert.deepEqual(await idsOf(one), ['s-1', 's-2']);
+      await pass(lastsMs * 0.6);
+      assert.deepEqual(await idsOf(one), ['s-2']);
+      await one.report([session('s-1')]);
+      assert.deepEqual(await idsOf(other), ['s-1', 's-2']);
+    },
+  },
+  {
+    name: 'a handle that is closed shows nothing any more, and closing it again is nothing',
+    async run({ one, other }) {
+      await one.report([session('s-1')]);
+      await other.report([session('s-2')]);
+      await one.close();
+      await one.close();
+      assert.deepEqual(await idsOf(other), ['s-2']);
     },
   },
 ];
 
 const ends: readonly Case[] = [
   {
-    name: 'a connection is not ended by itself',
-    async run(harness) {
-      const alice = await connect(harness, 'alice');
-      await harness.pass(10_000);
-      await turns();
-      assert.equal(reasonOf(alice), undefined);
+    name: 'a session that nobody serves can not be asked to end',
+    async run({ one, other }) {
+      await other.report([session('s-1')]);
+      assert.equal(await one.end('s-2'), false);
+      assert.equal(await one.end(''), false);
+      assert.deepEqual(await other.report([session('s-1')]), []);
+      assert.deepEqual(await one.report([session('s-2')]), []);
     },
   },
   {
-    name: 'ending a connection aborts it with the first reason, and no other',
-    async run(harness) {
-      const [alice, bob] = [await connect(harness, 'alice'), await connect(harness, 'bob')];
-      alice.end('drained');
-      alice.end('key-removed');
-      assert.equal(reasonOf(alice), 'drained');
-      assert.equal(reasonOf(bob), undefined);
+    name: 'whoever serves a session is told that it is to end, until it is gone, and nobody else',
+    async run({ one, other }) {
+      await one.report([session('s-1')]);
+      await other.report([session('s-2'), session('s-3')]);
+      assert.equal(await one.end('s-3'), true);
+      assert.deepEqual(await one.report([session('s-1')]), []);
+      assert.deepEqual(await other.report([session('s-2'), session('s-3')]), ['s-3']);
+      assert.deepEqual(await other.report([session('s-2'), session('s-3')]), ['s-3']);
+      assert.deepEqual(await other.report([session('s-2')]), []);
     },
   },
   {
-    name: 'removing a user ends every connection of that user and of nobody else',
-    needs: 'removals',
-    async run(harness) {
-      const first = await connect(harness, 'alice');
-      const [second, bob] = [await connect(harness, 'alice'), await connect(harness, 'bob')];
-      await harness.removeUser('alice');
-      await until(() => first.ended.aborted && second.ended.aborted, 'both connections have ended', harness.pass);
-      assert.deepEqual([reasonOf(first), reasonOf(second), reasonOf(bob)], ['user-removed', 'user-removed', undefined]);
+    name: 'a session that runs out can not be asked to end',
+    async run({ one, other, lastsMs, pass }) {
+      await other.report([session('s-1')]);
+      await pass(lastsMs * 1.2);
+      assert.equal(await one.end('s-1'), false);
     },
   },
   {
-    name: 'removing a key ends the connections made with it and none made with another',
-    needs: 'removals',
-    async run(harness) {
-      const [lost, kept] = [sampleKey(), sampleKey()];
-      const [first, second] = [await connect(harness, 'alice', lost), await connect(harness, 'alice', kept)];
-      await harness.removeKey('alice', lost);
-      await until(() => first.ended.aborted, 'the connection has ended', harness.pass);
-      assert.deepEqual([reasonOf(first), reasonOf(second)], ['key-removed', undefined]);
-    },
-  },
-  {
-    name: 'a key removed between its look-up and the registration finds the connection ended already',
-    needs: 'removals',
-    async run(harness) {
-      const [lost, kept] = [sampleKey(), sampleKey()];
-      await harness.register('alice', lost);
-      await harness.register('alice', kept);
-      await harness.removeKey('alice', lost);
-      assert.equal(reasonOf(harness.registry.addConnection(sampleCaller('alice', lost))), 'key-removed');
-    },
-  },
-  {
-    name: 'a user removed between the look-up and the registration finds the connection ended already',
-    needs: 'removals',
-    async run(harness) {
-      const key = sampleKey();
-      await harness.register('alice', key);
-      await harness.removeUser('alice');
-      assert.equal(reasonOf(harness.registry.addConnection(sampleCaller('alice', key))), 'user-removed');
-    },
-  },
-  {
-    name: 'a key that moved to another user since is no longer the key of the first',
-    needs: 'removals',
-    async run(harness) {
-      const key = sampleKey();
-      await harness.register('alice', key);
-      await harness.register('alice', sampleKey());
-      await harness.removeKey('alice', key);
-      await harness.register('bob', key);
-      assert.equal(reasonOf(harness.registry.addConnection(sampleCaller('alice', key))), 'key-removed');
-      assert.equal(reasonOf(harness.registry.addConnection(sampleCaller('bob', key))), undefined);
+    name: 'a state that is away is an error for whoever asks, and none for who closes',
+    needs: 'breakDown',
+    async run({ one, breakDown }) {
+      await one.report([session('s-1')]);
+      await offered(breakDown, 'breakDown')();
+      for (const asked of [() => one.report([session('s-1')]), () => one.list(), () => one.end('s-1')]) {
+        await rejectionOf(asked());
+      }
+      await one.close();
     },
   },
 ];

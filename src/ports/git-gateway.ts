@@ -3,7 +3,7 @@ import type { Refusal } from '../domain/refusal.js';
 import type { Caller, Connection } from '../domain/session.js';
 import type { User } from '../domain/user.js';
 import type { ClientChannel } from './client-channel.js';
-import type { LiveConnection } from './session-registry.js';
+import type { LiveConnection } from './live-connections.js';
 
 /** The driving port: what a front end (the SSH server) asks of gitmouth. */
 export interface GitGateway {

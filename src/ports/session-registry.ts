@@ -1,46 +1,35 @@
-import type { Phase } from '../domain/events.js';
-import type { GitService } from '../domain/git-request.js';
-import type { EndReason } from '../domain/session-end.js';
-import type { Caller } from '../domain/session.js';
+import type { ListedSession } from '../domain/listed-session.js';
 
-/** Who is connected and what is being served, for those who list it and those who end it. */
+/**
+ * The live sessions of all gitmouths that share a state, for operators. Each gitmouth reports its own through its own
+ * handle, again and again.
+ */
 export interface SessionRegistry {
   /**
-   * Registers a proven caller's connection. When the key or user was removed between the look-up and now, `ended`
-   * of the returned registration is already aborted.
+   * Shows these in the place of what this handle showed before. They are shown until they are replaced, for
+   * `REPORT_LASTS_MS` at most.
+   *
+   * @returns the ids among them that somebody has asked to end; again with each report until they are gone.
+   * @throws Error when the state can't be reached.
    */
-  addConnection(caller: Caller): LiveConnection;
-  /** The connections of this process. */
-  connections(): readonly LiveConnection[];
-}
+  report(own: readonly ListedSession[]): Promise<readonly string[]>;
 
-export interface LiveConnection {
-  readonly caller: Caller;
-  /** Aborts, with a Departure as its reason, when the connection and all on it must end. */
-  readonly ended: AbortSignal;
-  /** Ends it. The first reason stands. */
-  end(reason: EndReason): void;
-  addSession(session: LiveSession): { remove(): void };
-  sessions(): readonly LiveSession[];
-  /** Takes the connection off the list. Idempotent. */
-  remove(): void;
-}
+  /**
+   * The sessions of all handles, the longest running first. Those of a process that is known to be dead are not among
+   * them.
+   *
+   * @throws Error when the state can't be reached.
+   */
+  list(): Promise<readonly ListedSession[]>;
 
-export interface LiveSession {
-  readonly id: string;
-  readonly app: string;
-  readonly service: GitService;
-  /** When it began, in milliseconds since the epoch. */
-  readonly since: number;
-  /** What it does now. */
-  readonly phase: Phase;
-  /** Until now: from the client, and to it. */
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  /** Ends it alone, with the reason's words to its client. The first reason stands. */
-  end(reason: EndReason): void;
-  /** Words to the session's user on standard error, as far as the client takes them. */
-  notice(words: string): void;
-  /** Bytes held for it on our side: what the client's channel and the dyno's pipes have queued. */
-  heldBytes(): number;
+  /**
+   * Asks the gitmouth that serves it to end a session.
+   *
+   * @returns whether there is such a session.
+   * @throws Error when the state can't be reached.
+   */
+  end(id: string): Promise<boolean>;
+
+  /** Shows nothing of this handle any more. Idempotent; never rejects: what can't be taken away runs out. */
+  close(): Promise<void>;
 }

@@ -130,13 +130,13 @@ describe('a gateway', () => {
     const config = configOf({ mine: `rebind(t('authenticator')).toConstantValue(${USER})` });
     const { ContainerModule } = await import('inversify');
     const { tokens } = await import('../../src/app/tokens.js');
-    const { MemoryObserver, MemoryPlatform, MemorySessionRegistry } =
+    const { MemoryObserver, MemoryPlatform, MemoryLiveConnections } =
       await import('../../src/adapters/memory/index.js');
     const observer = new MemoryObserver();
     const platform = new MemoryPlatform();
     const ofProgram = new ContainerModule(({ rebind }) => {
       rebind(tokens.observer).toConstantValue(observer);
-      rebind(tokens.registry).toConstantValue(new MemorySessionRegistry(platform));
+      rebind(tokens.connections).toConstantValue(new MemoryLiveConnections(platform));
       rebind(tokens.authenticator).toConstantValue({ identify: async () => ({ name: 'of-the-program' }) });
     });
     const gateway = await createGateway(config, ofProgram);

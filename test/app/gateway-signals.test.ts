@@ -7,7 +7,7 @@ import {
   MemoryAuthenticator,
   MemoryObserver,
   MemoryPlatform,
-  MemorySessionRegistry,
+  MemoryLiveConnections,
 } from '../../src/adapters/memory/index.js';
 import { ProcessTransport } from '../../src/adapters/process/process-transport.js';
 import { readConfig } from '../../src/app/config.js';
@@ -34,7 +34,7 @@ test('each signal that a client may send reaches the command, which may handle i
     rebind(tokens.authenticator).toConstantValue(new MemoryAuthenticator(platform));
     rebind(tokens.accessControl).toConstantValue(new MemoryAccessControl(platform));
     rebind(tokens.observer).toConstantValue(new MemoryObserver());
-    rebind(tokens.registry).toConstantValue(new MemorySessionRegistry(platform));
+    rebind(tokens.connections).toConstantValue(new MemoryLiveConnections(platform));
     rebind(tokens.provisioner).toConstantValue({ provision: async () => dyno, release: async () => undefined });
     rebind(tokens.transport).toConstantValue(
       new ProcessTransport({ sandbox: bubblewrap(), graceMs: 500, commandOf: () => ['sh', '-c', SCRIPT] }),

@@ -12,7 +12,7 @@ import {
   MemoryPlatform,
   MemoryProvisioner,
   MemoryRepositoryLocks,
-  MemorySessionRegistry,
+  MemoryLiveConnections,
   MemoryTransport,
   type MemoryCommand,
 } from '../../src/adapters/memory/index.js';
@@ -65,7 +65,7 @@ class MemoryParts {
     rebind(tokens.locks).toConstantValue(this.locks);
     rebind(tokens.provisioner).toConstantValue(this.provisioner);
     rebind(tokens.transport).toConstantValue(this.transport);
-    rebind(tokens.registry).toConstantValue(new MemorySessionRegistry(this.platform));
+    rebind(tokens.connections).toConstantValue(new MemoryLiveConnections(this.platform));
   });
 }
 

@@ -12,7 +12,7 @@ import {
   MemoryProvisioner,
   MemoryRateLimiter,
   MemoryRepositoryLocks,
-  MemorySessionRegistry,
+  MemoryLiveConnections,
   MemoryThrottle,
   MemoryTransport,
   type MemoryClient,
@@ -35,7 +35,7 @@ import type { ClientChannel } from '../../src/ports/client-channel.js';
 import type { Ask } from '../../src/ports/git-gateway.js';
 import type { Provisioner } from '../../src/ports/provisioner.js';
 import type { Lease, RepositoryLocks } from '../../src/ports/repository-locks.js';
-import type { LiveConnection } from '../../src/ports/session-registry.js';
+import type { LiveConnection } from '../../src/ports/live-connections.js';
 import type { Place } from '../../src/ports/throttle.js';
 import type { DynoSession, Transport } from '../../src/ports/transport.js';
 import { never, within } from '../../src/contracts/contract.js';
@@ -80,7 +80,7 @@ export class MemoryHouse {
   readonly access = new MemoryAccessControl(this.platform);
   readonly locks = new MemoryRepositoryLocks(this.clock);
   readonly provisioner = new MemoryProvisioner();
-  readonly registry = new MemorySessionRegistry(this.platform);
+  readonly connections = new MemoryLiveConnections(this.platform);
   readonly observer = new MemoryObserver();
   /** How many places are taken, by what is counted. */
   readonly taken = new Map<string, number>();
@@ -125,7 +125,7 @@ export class MemoryHouse {
       dynoSlots: new DynoSlots(this.throttle, () => ({ ...DEFAULT_ADMISSION_LIMITS, ...limits }), this.clock),
       provisioner: this.#dynoProvisioner(),
       transports: [this.#dynoTransport()],
-      registry: this.registry,
+      connections: this.connections,
       observer: {
         record: (event) => {
           this.journal.push(event.type);
@@ -185,7 +185,7 @@ export class MemoryHouse {
     expect(this.taken).toEqual(new Map());
     expect(this.journal.filter((call) => call.startsWith('release '))).toHaveLength(this.provisioner.provisions.length);
     expect(this.transport.running()).toEqual([]);
-    expect(this.registry.connections().flatMap((live) => live.sessions())).toEqual([]);
+    expect(this.connections.list().flatMap((live) => live.sessions())).toEqual([]);
     expect(this.clock.sleeping).toBe(0);
     for (const { channel, live } of visits) {
       expect(getEventListeners(channel.gone, 'abort')).toEqual([]);

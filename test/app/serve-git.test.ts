@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { MemoryPlatform, MemorySessionRegistry, type MemoryCommand } from '../../src/adapters/memory/index.js';
+import { MemoryPlatform, MemoryLiveConnections, type MemoryCommand } from '../../src/adapters/memory/index.js';
 import { LogObserver } from '../../src/adapters/system/log-observer.js';
 import { Fault } from '../../src/domain/fault.js';
 import type { Ask } from '../../src/ports/git-gateway.js';
@@ -9,11 +9,11 @@ import { command, MemoryHouse } from './memory-house.js';
 
 const SHELL: Ask = { kind: 'shell' };
 
-/** A connection whose registry has not heard yet that its key was removed. */
+/** A connection whose connections has not heard yet that its key was removed. */
 function unaware(house: MemoryHouse) {
   const elsewhere = new MemoryPlatform();
   elsewhere.register('alice', house.key);
-  return new MemorySessionRegistry(elsewhere).addConnection(sampleCaller('alice', house.key));
+  return new MemoryLiveConnections(elsewhere).add(sampleCaller('alice', house.key));
 }
 
 describe('a push', () => {

@@ -1,6 +1,6 @@
 /** What is served here as operators of every gitmouth see it, and their word to end it. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { MemorySessionDirectory, MemorySessionState } from '../../src/adapters/memory/index.js';
+import { MemorySessionRegistry, MemorySessionState } from '../../src/adapters/memory/index.js';
 import { SessionReports } from '../../src/app/session-reports.js';
 import { turns, until } from '../../src/contracts/contract.js';
 import { REPORT_EVERY_MS } from '../../src/domain/listed-session.js';
@@ -8,19 +8,19 @@ import { sleepUntilSignalled } from '../support/memory-commands.js';
 import { MemoryHouse, type Visit } from './memory-house.js';
 
 let house: MemoryHouse;
-let own: MemorySessionDirectory;
+let own: MemorySessionRegistry;
 /** As another gitmouth, or a command, has it. */
-let other: MemorySessionDirectory;
+let other: MemorySessionRegistry;
 let reports: SessionReports;
 
 beforeEach(() => {
   house = new MemoryHouse();
   house.command = sleepUntilSignalled;
   const state = new MemorySessionState();
-  own = new MemorySessionDirectory(house.clock, state);
-  other = new MemorySessionDirectory(house.clock, state);
-  const { registry, clock, observer } = house;
-  reports = new SessionReports({ directory: own, registry, clock, observer, gitmouth: 'host:42' });
+  own = new MemorySessionRegistry(house.clock, state);
+  other = new MemorySessionRegistry(house.clock, state);
+  const { connections, clock, observer } = house;
+  reports = new SessionReports({ registry: own, connections, clock, observer, gitmouth: 'host:42' });
   reports.start();
 });
 

@@ -1,52 +1,41 @@
-import { Departure, type EndReason } from '../../domain/session-end.js';
-import type { Caller } from '../../domain/session.js';
-import type { LiveConnection, LiveSession, SessionRegistry } from '../../ports/session-registry.js';
-import type { MemoryPlatform } from './platform.js';
+import { inOrder, REPORT_LASTS_MS, type ListedSession } from '../../domain/listed-session.js';
+import type { Clock } from '../../ports/clock.js';
+import type { SessionRegistry } from '../../ports/session-registry.js';
+import { Trouble } from './trouble.js';
 
-export class MemorySessionRegistry implements SessionRegistry {
-  readonly #connections = new Set<LiveConnection>();
-
-  constructor(private readonly platform: MemoryPlatform) {
-    platform.onRemoval(() => this.#connections.forEach((connection) => this.#check(connection)));
-  }
-
-  addConnection(caller: Caller): LiveConnection {
-    const connection = new MemoryLiveConnection(caller, () => this.#connections.delete(connection));
-    this.#connections.add(connection);
-    this.#check(connection);
-    return connection;
-  }
-
-  connections(): readonly LiveConnection[] {
-    return [...this.#connections];
-  }
-
-  #check(connection: LiveConnection): void {
-    const reason = this.platform.removalOf(connection.caller);
-    if (reason !== undefined) connection.end(reason);
-  }
+/** What several handles share, as processes share a database. */
+export class MemorySessionState {
+  readonly reports = new Map<MemorySessionRegistry, { sessions: readonly ListedSession[]; until: number }>();
+  readonly asked = new Set<string>();
 }
 
-class MemoryLiveConnection implements LiveConnection {
-  readonly #end = new AbortController();
-  readonly #sessions = new Set<LiveSession>();
-  readonly ended = this.#end.signal;
+export class MemorySessionRegistry implements SessionRegistry {
+  readonly trouble = new Trouble();
 
   constructor(
-    readonly caller: Caller,
-    readonly remove: () => void,
+    private readonly clock: Pick<Clock, 'now'>,
+    private readonly state = new MemorySessionState(),
   ) {}
 
-  end(reason: EndReason): void {
-    this.#end.abort(new Departure(reason));
+  async report(own: readonly ListedSession[]): Promise<readonly string[]> {
+    this.trouble.strike();
+    this.state.reports.set(this, { sessions: own, until: this.clock.now() + REPORT_LASTS_MS });
+    return own.map(({ id }) => id).filter((id) => this.state.asked.has(id));
   }
 
-  addSession(session: LiveSession): { remove(): void } {
-    this.#sessions.add(session);
-    return { remove: () => void this.#sessions.delete(session) };
+  async list(): Promise<readonly ListedSession[]> {
+    this.trouble.strike();
+    const current = [...this.state.reports.values()].filter(({ until }) => until > this.clock.now());
+    return inOrder(current.flatMap(({ sessions }) => sessions));
   }
 
-  sessions(): readonly LiveSession[] {
-    return [...this.#sessions];
+  async end(id: string): Promise<boolean> {
+    const isThere = (await this.list()).some((session) => session.id === id);
+    if (isThere) this.state.asked.add(id);
+    return isThere;
+  }
+
+  async close(): Promise<void> {
+    this.state.reports.delete(this);
   }
 }

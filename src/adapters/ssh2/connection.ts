@@ -13,7 +13,7 @@ import { turnedAwayLine, type TurnedAway } from '../../domain/words/turned-away.
 import type { Clock } from '../../ports/clock.js';
 import type { GitGateway } from '../../ports/git-gateway.js';
 import type { Observer } from '../../ports/observer.js';
-import type { LiveConnection } from '../../ports/session-registry.js';
+import type { LiveConnection } from '../../ports/live-connections.js';
 import type { Place, Throttle } from '../../ports/throttle.js';
 import { ALGORITHMS } from './algorithms.js';
 import { Authentication } from './authentication.js';

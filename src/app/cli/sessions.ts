@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ListedSession } from '../../domain/listed-session.js';
 import { printable } from '../../domain/words/printable.js';
-import type { SessionDirectory } from '../../ports/session-directory.js';
+import type { SessionRegistry } from '../../ports/session-registry.js';
 import type { Config } from '../config.js';
 import { json, table, terminal } from './output.js';
 import { withState } from './with-state.js';
@@ -25,14 +25,14 @@ export async function listSessions(config: Config, asJson: boolean): Promise<voi
 /** @throws Error when there is no such session, or it is still there after a while. */
 export async function endSession(config: Config, id: string): Promise<void> {
   await withState(config, async (state, clock) => {
-    const directory = state.sessions(clock);
-    const session = await find(directory, id);
-    if (session === undefined || !(await directory.end(id))) {
+    const registry = state.sessions(clock);
+    const session = await find(registry, id);
+    if (session === undefined || !(await registry.end(id))) {
       throw new Error(`there is no session ${printable(id)}: gitmouth sessions lists those that run`);
     }
     const limitMs = config.limits.terminateGraceMs + END_MS;
     const deadline = Date.now() + limitMs;
-    while ((await find(directory, id)) !== undefined) {
+    while ((await find(registry, id)) !== undefined) {
       if (Date.now() > deadline) {
         throw new Error(
           `${printable(id)} was asked to end and is there still after ${limitMs / 1000} s: is ${session.gitmouth} well?`,
@@ -44,6 +44,6 @@ export async function endSession(config: Config, id: string): Promise<void> {
   });
 }
 
-async function find(directory: SessionDirectory, id: string): Promise<ListedSession | undefined> {
-  return (await directory.list()).find((session) => session.id === id);
+async function find(registry: SessionRegistry, id: string): Promise<ListedSession | undefined> {
+  return (await registry.list()).find((session) => session.id === id);
 }

@@ -6,7 +6,7 @@ import { EmbeddedAccessControl } from '../../adapters/embedded/embedded-access-c
 import { EmbeddedAuthenticator } from '../../adapters/embedded/embedded-authenticator.js';
 import { Fences } from '../../adapters/embedded/fences.js';
 import { EmbeddedProvisioner } from '../../adapters/embedded/embedded-provisioner.js';
-import { EmbeddedSessionRegistry } from '../../adapters/embedded/embedded-session-registry.js';
+import { EmbeddedLiveConnections } from '../../adapters/embedded/embedded-live-connections.js';
 import { EmbeddedPlatform } from '../../adapters/embedded/platform.js';
 import type { Repositories } from '../../adapters/embedded/repositories.js';
 import { endOrphans } from '../../adapters/process/orphans.js';
@@ -34,13 +34,13 @@ export async function embedded(config: Config): Promise<Platform> {
   const { sandbox, warning } = await chooseSandboxFor(config);
   const { platform, db } = openPlatform(config);
   const fences = fencesIn(config, db);
-  const registry = new EmbeddedSessionRegistry(db);
+  const connections = new EmbeddedLiveConnections(db);
   const housed = (wanted: Config, chosen: Sandbox) => houseOf(wanted, chosen, platform.apps, fences, db);
   let house = housed(config, sandbox);
   const dynos = new DynosInTurn(house);
   let { dynoUser } = config;
   const close = () => {
-    registry.close();
+    connections.close();
     db.close();
   };
   return {
@@ -53,7 +53,7 @@ export async function embedded(config: Config): Promise<Platform> {
     }),
     provisioner: (locks) => dynos.provisioner(locks),
     transport: () => dynos.transport(),
-    registry: () => registry,
+    connections: () => connections,
     lifecycle: (locks, observer) => ({
       async prepare(signal) {
         if (sandbox.name === 'bubblewrap') endOrphans();

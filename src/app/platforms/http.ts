@@ -3,7 +3,7 @@ import { HttpAccessControl } from '../../adapters/http/http-access-control.js';
 import { HttpAuthenticator } from '../../adapters/http/http-authenticator.js';
 import { HttpProvisioner } from '../../adapters/http/http-provisioner.js';
 import { DEFAULT_PLATFORM_LIMITS, PlatformClient } from '../../adapters/http/platform-client.js';
-import { WatchingSessionRegistry } from '../../adapters/remote/watching-session-registry.js';
+import { WatchingLiveConnections } from '../../adapters/remote/watching-live-connections.js';
 import { loadOrCreateClientKey, type ClientKey } from '../../adapters/ssh-dyno/client-key.js';
 import { DEFAULT_SSH_DYNO_LIMITS } from '../../adapters/ssh-dyno/settings.js';
 import { SshDynoTransport } from '../../adapters/ssh-dyno/ssh-dyno-transport.js';
@@ -36,7 +36,7 @@ export function http(config: Config, platform: HttpPlatformConfig): Platform {
       capabilities: transport.capabilities,
       open: (dyno, signal) => transport.open(dyno, signal),
     }),
-    registry: (authenticator, clock) => new WatchingSessionRegistry(authenticator, clock),
+    connections: (authenticator, clock) => new WatchingLiveConnections(authenticator, clock),
     lifecycle: () => ({
       prepare: () => Promise.resolve(),
       finish: (signal) => provisioner?.finish(signal) ?? Promise.resolve(),

@@ -3,7 +3,7 @@ import { OpenrukoAccessControl } from '../../adapters/openruko/openruko-access-c
 import { OpenrukoAuthenticator } from '../../adapters/openruko/openruko-authenticator.js';
 import { OpenrukoProvisioner } from '../../adapters/openruko/openruko-provisioner.js';
 import { DEFAULT_RENDEZVOUS_LIMITS, RendezvousTransport } from '../../adapters/openruko/rendezvous-transport.js';
-import { WatchingSessionRegistry } from '../../adapters/remote/watching-session-registry.js';
+import { WatchingLiveConnections } from '../../adapters/remote/watching-live-connections.js';
 import type { Config } from '../config.js';
 import { makeDataFolder } from '../data-folder.js';
 import { platformWarnings, type OpenrukoConfig } from '../platform-config.js';
@@ -32,7 +32,7 @@ export function openruko(config: Config, platform: OpenrukoConfig): Platform {
         connectMs,
         firstWordMs: startMs,
       }),
-    registry: (authenticator, clock) => new WatchingSessionRegistry(authenticator, clock),
+    connections: (authenticator, clock) => new WatchingLiveConnections(authenticator, clock),
     lifecycle: () => ({ prepare: () => Promise.resolve(), finish: () => Promise.resolve(), close }),
     close,
   };

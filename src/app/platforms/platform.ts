@@ -4,7 +4,7 @@ import type { Clock } from '../../ports/clock.js';
 import type { Observer } from '../../ports/observer.js';
 import type { Provisioner } from '../../ports/provisioner.js';
 import type { RepositoryLocks } from '../../ports/repository-locks.js';
-import type { SessionRegistry } from '../../ports/session-registry.js';
+import type { LiveConnections } from '../../ports/live-connections.js';
 import type { Transport } from '../../ports/transport.js';
 import type { Config } from '../config.js';
 import type { Lifecycle } from '../tokens.js';
@@ -22,7 +22,7 @@ export interface Platform {
   accessControl(): AccessControl;
   provisioner(locks: RepositoryLocks, observer: Observer, clock: Clock): Provisioner;
   transport(): Transport;
-  registry(authenticator: Authenticator, clock: Clock): SessionRegistry;
+  connections(authenticator: Authenticator, clock: Clock): LiveConnections;
   lifecycle(locks: RepositoryLocks, observer: Observer): Lifecycle;
   /** Why no request can be served just now, as far as that is cheap to know; undefined when there is no reason. */
   unreadiness?(): string | undefined;

@@ -3,7 +3,7 @@ import { openDatabase, openForPassingThings } from '../../adapters/sqlite/databa
 import { SqliteLocks } from '../../adapters/sqlite/sqlite-locks.js';
 import { SqlitePenalties } from '../../adapters/sqlite/sqlite-penalties.js';
 import { SqliteRateLimiter } from '../../adapters/sqlite/sqlite-rate-limiter.js';
-import { SqliteSessionDirectory } from '../../adapters/sqlite/sqlite-session-directory.js';
+import { SqliteSessionRegistry } from '../../adapters/sqlite/sqlite-session-registry.js';
 import { newId } from '../../adapters/system/ids.js';
 import type { Config } from '../config.js';
 import { makeDataFolder } from '../data-folder.js';
@@ -19,7 +19,7 @@ export function localState(config: Config): State {
     locks: (clock) => new SqliteLocks(db, clock, config.locks.leaseMs),
     penalties: (clock) => new SqlitePenalties(passing, clock),
     rateLimiter: () => new SqliteRateLimiter(passing),
-    sessions: (clock) => new SqliteSessionDirectory(passing, clock, newId('g')),
+    sessions: (clock) => new SqliteSessionRegistry(passing, clock, newId('g')),
     onTrouble: () => undefined,
     close: () => {
       passing.close();

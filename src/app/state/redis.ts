@@ -2,7 +2,7 @@ import { connectRedis, evictionPolicy, whenTried } from '../../adapters/redis/re
 import { RedisLocks } from '../../adapters/redis/redis-locks.js';
 import { RedisPenalties } from '../../adapters/redis/redis-penalties.js';
 import { RedisRateLimiter } from '../../adapters/redis/redis-rate-limiter.js';
-import { RedisSessionDirectory } from '../../adapters/redis/redis-session-directory.js';
+import { RedisSessionRegistry } from '../../adapters/redis/redis-session-registry.js';
 import { newId } from '../../adapters/system/ids.js';
 import { printable } from '../../domain/words/printable.js';
 import type { Config } from '../config.js';
@@ -23,7 +23,7 @@ export async function redisState({ locks }: Config, url: string): Promise<State>
     locks: (clock) => new RedisLocks(redis, clock, locks.leaseMs),
     penalties: (clock) => new RedisPenalties(redis, clock),
     rateLimiter: () => new RedisRateLimiter(redis),
-    sessions: () => new RedisSessionDirectory(redis, newId('g')),
+    sessions: () => new RedisSessionRegistry(redis, newId('g')),
     onTrouble(listener) {
       tell = listener;
       if (trouble !== undefined && redis.status !== 'ready') tell(message, trouble);

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EmbeddedAccessControl } from '../../../src/adapters/embedded/embedded-access-control.js';
 import { EmbeddedAuthenticator } from '../../../src/adapters/embedded/embedded-authenticator.js';
-import { EmbeddedSessionRegistry } from '../../../src/adapters/embedded/embedded-session-registry.js';
+import { EmbeddedLiveConnections } from '../../../src/adapters/embedded/embedded-live-connections.js';
 import { never, turns, until } from '../../../src/contracts/contract.js';
 import { sampleCaller, sampleConnection, sampleKey, sampleSession } from '../../../src/contracts/samples.js';
 import { openHouse, register, type House } from './house.js';
@@ -56,21 +56,21 @@ describe('the embedded access control, while a push makes an app', () => {
   });
 });
 
-describe('the embedded session registry', () => {
+describe('the embedded live connections', () => {
   test('does not end the connection of a user who was removed and added anew before', async () => {
     const key = sampleKey();
     register(house, 'alice', key);
-    const registry = new EmbeddedSessionRegistry(house.db, 5);
+    const connections = new EmbeddedLiveConnections(house.db, 5);
     try {
-      const old = registry.addConnection(sampleCaller('alice', key));
+      const old = connections.add(sampleCaller('alice', key));
       house.platform.users.remove('alice');
       register(house, 'alice', key);
-      const anew = registry.addConnection(sampleCaller('alice', key));
+      const anew = connections.add(sampleCaller('alice', key));
       await until(() => old.ended.aborted, 'the old connection has ended');
       await turns();
       expect(anew.ended.aborted).toBe(false);
     } finally {
-      registry.close();
+      connections.close();
     }
   });
 
@@ -89,15 +89,15 @@ describe('the embedded session registry', () => {
   test('neither ends connections nor throws while the database can not be read', async () => {
     const key = sampleKey();
     register(house, 'alice', key);
-    const registry = new EmbeddedSessionRegistry(house.db, 5);
+    const connections = new EmbeddedLiveConnections(house.db, 5);
     try {
-      const connection = registry.addConnection(sampleCaller('alice', key));
+      const connection = connections.add(sampleCaller('alice', key));
       house.close();
-      const late = registry.addConnection(sampleCaller('alice', key));
+      const late = connections.add(sampleCaller('alice', key));
       await new Promise((resolve) => setTimeout(resolve, 30));
       expect([connection.ended.aborted, late.ended.aborted]).toEqual([false, false]);
     } finally {
-      registry.close();
+      connections.close();
     }
   });
 });

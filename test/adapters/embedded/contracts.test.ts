@@ -1,13 +1,13 @@
 import type { CreationRule } from '../../../src/domain/access-policy.js';
 import { EmbeddedAccessControl } from '../../../src/adapters/embedded/embedded-access-control.js';
 import { EmbeddedAuthenticator } from '../../../src/adapters/embedded/embedded-authenticator.js';
-import { EmbeddedSessionRegistry } from '../../../src/adapters/embedded/embedded-session-registry.js';
+import { EmbeddedLiveConnections } from '../../../src/adapters/embedded/embedded-live-connections.js';
 import { openDatabase } from '../../../src/adapters/sqlite/database.js';
 import { EmbeddedPlatform } from '../../../src/adapters/embedded/platform.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
 import { accessControlContract } from '../../../src/contracts/access-control.js';
 import { authenticatorContract } from '../../../src/contracts/authenticator.js';
-import { sessionRegistryContract } from '../../../src/contracts/session-registry.js';
+import { liveConnectionsContract } from '../../../src/contracts/live-connections.js';
 import { runContract } from '../../support/contract.js';
 import { openHouse, register, settledApp, type House } from './house.js';
 
@@ -58,18 +58,18 @@ runContract(
 // The removals come over the server's own connection to the database, then over another one, as the CLI's do.
 for (const by of ['the same', 'another']) {
   runContract(
-    `the embedded session registry, with removals over ${by} connection`,
-    sessionRegistryContract(async () => {
+    `the embedded live connections, with removals over ${by} connection`,
+    liveConnectionsContract(async () => {
       const house = openHouse();
       const otherDb = openDatabase(house.file);
       const platform = by === 'another' ? new EmbeddedPlatform(otherDb, house.clock) : house.platform;
-      const registry = new EmbeddedSessionRegistry(house.db, 5);
+      const connections = new EmbeddedLiveConnections(house.db, 5);
       return {
         ...people({ ...house, platform }),
-        registry,
+        connections,
         pass: async () => undefined,
         close: async () => {
-          registry.close();
+          connections.close();
           otherDb.close();
           house.close();
         },

@@ -1,12 +1,12 @@
 import { HttpAccessControl } from '../../../src/adapters/http/http-access-control.js';
 import { HttpAuthenticator } from '../../../src/adapters/http/http-authenticator.js';
-import { WatchingSessionRegistry } from '../../../src/adapters/remote/watching-session-registry.js';
+import { WatchingLiveConnections } from '../../../src/adapters/remote/watching-live-connections.js';
 import { accessControlContract } from '../../../src/contracts/access-control.js';
 import { authenticatorContract } from '../../../src/contracts/authenticator.js';
 import { until } from '../../../src/contracts/contract.js';
 import { provisionerContract } from '../../../src/contracts/provisioner.js';
 import { sampleCaller, sampleSession } from '../../../src/contracts/samples.js';
-import { sessionRegistryContract } from '../../../src/contracts/session-registry.js';
+import { liveConnectionsContract } from '../../../src/contracts/live-connections.js';
 import type { CreationRule } from '../../../src/domain/access-policy.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
 import { runContract } from '../../support/contract.js';
@@ -85,16 +85,16 @@ needs('openssl').describe('the adapters of a platform over HTTP keep the contrac
   );
 
   runContract(
-    'of SessionRegistry',
-    sessionRegistryContract(async () => {
+    'of LiveConnections',
+    liveConnectionsContract(async () => {
       const house = await House.open();
-      const registry = new WatchingSessionRegistry(new HttpAuthenticator(house.client), house.clock);
+      const connections = new WatchingLiveConnections(new HttpAuthenticator(house.client), house.clock);
       return {
         ...peopleOf(house),
-        registry,
+        connections,
         pass: (ms: number) => house.clock.advance(ms),
         async close() {
-          for (const connection of registry.connections()) connection.remove();
+          for (const connection of connections.list()) connection.remove();
           await house.close();
         },
       };

@@ -2,13 +2,13 @@ import {
   MemoryAccessControl,
   MemoryAuthenticator,
   MemoryPlatform,
-  MemorySessionRegistry,
+  MemoryLiveConnections,
 } from '../../../src/adapters/memory/index.js';
 import { Fault } from '../../../src/domain/fault.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
 import { accessControlContract } from '../../../src/contracts/access-control.js';
 import { authenticatorContract } from '../../../src/contracts/authenticator.js';
-import { sessionRegistryContract } from '../../../src/contracts/session-registry.js';
+import { liveConnectionsContract } from '../../../src/contracts/live-connections.js';
 import { runContract } from '../../support/contract.js';
 
 function usersOf(platform: MemoryPlatform) {
@@ -56,9 +56,9 @@ runContract(
 );
 
 runContract(
-  'the memory session registry',
-  sessionRegistryContract(async () => {
+  'the memory live connections',
+  liveConnectionsContract(async () => {
     const platform = new MemoryPlatform();
-    return { ...usersOf(platform), registry: new MemorySessionRegistry(platform), pass: async () => undefined };
+    return { ...usersOf(platform), connections: new MemoryLiveConnections(platform), pass: async () => undefined };
   }),
 );

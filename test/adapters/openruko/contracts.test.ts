@@ -4,7 +4,7 @@ import { MemoryClock } from '../../../src/adapters/memory/clock.js';
 import { OpenrukoAccessControl } from '../../../src/adapters/openruko/openruko-access-control.js';
 import { OpenrukoAuthenticator } from '../../../src/adapters/openruko/openruko-authenticator.js';
 import { OpenrukoProvisioner } from '../../../src/adapters/openruko/openruko-provisioner.js';
-import { WatchingSessionRegistry } from '../../../src/adapters/remote/watching-session-registry.js';
+import { WatchingLiveConnections } from '../../../src/adapters/remote/watching-live-connections.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
 import type { Lease } from '../../../src/ports/repository-locks.js';
 import { accessControlContract } from '../../../src/contracts/access-control.js';
@@ -12,7 +12,7 @@ import { authenticatorContract } from '../../../src/contracts/authenticator.js';
 import { until } from '../../../src/contracts/contract.js';
 import { provisionerContract } from '../../../src/contracts/provisioner.js';
 import { sampleCaller, sampleSession } from '../../../src/contracts/samples.js';
-import { sessionRegistryContract } from '../../../src/contracts/session-registry.js';
+import { liveConnectionsContract } from '../../../src/contracts/live-connections.js';
 import { runContract } from '../../support/contract.js';
 import { needs } from '../../support/programs.js';
 import { openHouse, type House } from './ground.js';
@@ -92,17 +92,17 @@ needs('openssl').describe('the adapters of Openruko keep the contracts', () => {
   );
 
   runContract(
-    'of SessionRegistry',
-    sessionRegistryContract(async () => {
+    'of LiveConnections',
+    liveConnectionsContract(async () => {
       const house = await openHouse();
       const clock = new MemoryClock();
-      const registry = new WatchingSessionRegistry(new OpenrukoAuthenticator(house.client), clock);
+      const connections = new WatchingLiveConnections(new OpenrukoAuthenticator(house.client), clock);
       return {
         ...people(house),
-        registry,
+        connections,
         pass: (ms: number) => clock.advance(ms),
         async close() {
-          for (const connection of registry.connections()) connection.remove();
+          for (const connection of connections.list()) connection.remove();
           await house.close();
           assert.equal(clock.sleeping, 0);
         },

@@ -5,11 +5,11 @@ import { openDatabase, openForPassingThings } from '../../../src/adapters/sqlite
 import { SqliteLocks } from '../../../src/adapters/sqlite/sqlite-locks.js';
 import { SqlitePenalties } from '../../../src/adapters/sqlite/sqlite-penalties.js';
 import { SqliteRateLimiter } from '../../../src/adapters/sqlite/sqlite-rate-limiter.js';
-import { SqliteSessionDirectory } from '../../../src/adapters/sqlite/sqlite-session-directory.js';
+import { SqliteSessionRegistry } from '../../../src/adapters/sqlite/sqlite-session-registry.js';
 import { penaltiesContract } from '../../../src/contracts/penalties.js';
 import { rateLimiterContract } from '../../../src/contracts/rate-limiter.js';
 import { repositoryLocksContract } from '../../../src/contracts/repository-locks.js';
-import { sessionDirectoryContract } from '../../../src/contracts/session-directory.js';
+import { sessionRegistryContract } from '../../../src/contracts/session-registry.js';
 import { REPORT_LASTS_MS } from '../../../src/domain/listed-session.js';
 import { runContract } from '../../support/contract.js';
 import { temporaryFolder } from '../../support/temporary.js';
@@ -86,12 +86,12 @@ runContract(
 );
 
 runContract(
-  'the SQLite session directory',
-  sessionDirectoryContract(async () => {
+  'the SQLite session registry',
+  sessionRegistryContract(async () => {
     const { clock, db, otherDb, close } = twoHandles(openForPassingThings);
     return {
-      one: new SqliteSessionDirectory(db, clock, 'g-one'),
-      other: new SqliteSessionDirectory(otherDb, clock, 'g-other'),
+      one: new SqliteSessionRegistry(db, clock, 'g-one'),
+      other: new SqliteSessionRegistry(otherDb, clock, 'g-other'),
       lastsMs: REPORT_LASTS_MS,
       pass: (ms: number) => clock.advance(ms),
       breakDown: async () => {

@@ -59,7 +59,7 @@ describe('a log-in', () => {
       login: 'anything',
       software: 'ssh2js1.17.0',
     });
-    const [{ caller } = { caller: undefined }] = ground.gateway.registry.connections();
+    const [{ caller } = { caller: undefined }] = ground.gateway.connections.list();
     expect(caller).toMatchObject({ user: { name: 'alice' }, key: alice.publicKey, connection: { login: 'anything' } });
   });
 

@@ -57,7 +57,7 @@ async function expectLockedOut(): Promise<void> {
   const answer = await client.next(MESSAGE.CHANNEL_OPEN_FAILURE, MESSAGE.CHANNEL_OPEN_CONFIRMATION, MESSAGE.DISCONNECT);
   expect(answer[0]).not.toBe(MESSAGE.CHANNEL_OPEN_CONFIRMATION);
   expect(ground.observer.ofType('login-succeeded')).toEqual([]);
-  expect(ground.gateway.registry.connections()).toEqual([]);
+  expect(ground.gateway.connections.list()).toEqual([]);
 }
 
 function signed(request: KeyRequest, pair: Pair): Buffer {

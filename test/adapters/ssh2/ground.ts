@@ -7,7 +7,7 @@ import {
   MemoryPenalties,
   MemoryPlatform,
   MemoryRateLimiter,
-  MemorySessionRegistry,
+  MemoryLiveConnections,
   MemoryThrottle,
 } from '../../../src/adapters/memory/index.js';
 import { loadOrCreateHostKeys, type HostKey } from '../../../src/adapters/ssh2/host-keys.js';
@@ -25,7 +25,7 @@ import type { User } from '../../../src/domain/user.js';
 import type { ClientChannel } from '../../../src/ports/client-channel.js';
 import type { Clock } from '../../../src/ports/clock.js';
 import type { Ask, GitGateway } from '../../../src/ports/git-gateway.js';
-import type { LiveConnection } from '../../../src/ports/session-registry.js';
+import type { LiveConnection } from '../../../src/ports/live-connections.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 /** What one request looks like from behind the door. */
@@ -39,7 +39,7 @@ export interface Request {
 export class ScriptedGateway implements GitGateway {
   readonly platform = new MemoryPlatform();
   readonly authenticator = new MemoryAuthenticator(this.platform);
-  readonly registry = new MemorySessionRegistry(this.platform);
+  readonly connections = new MemoryLiveConnections(this.platform);
   /** Fingerprints of the keys that were looked up, in order. */
   readonly lookups: string[] = [];
   readonly requests: Request[] = [];
@@ -52,7 +52,7 @@ export class ScriptedGateway implements GitGateway {
   }
 
   admit(caller: Caller): LiveConnection {
-    return this.registry.addConnection(caller);
+    return this.connections.add(caller);
   }
 
   async serve({ caller }: LiveConnection, ask: Ask, channel: ClientChannel): Promise<void> {

@@ -339,7 +339,7 @@ describe('letting go', () => {
     const disconnect = new Reader(await client.next(MESSAGE.DISCONNECT));
     expect([disconnect.uint32(), disconnect.text()]).toEqual([11, 'Your account was removed. Your command was ended.']);
     await until(() => client.isClosed, 'the connection is closed');
-    await until(() => ground.gateway.registry.connections().length === 0, 'the connection is off the list');
+    await until(() => ground.gateway.connections.list().length === 0, 'the connection is off the list');
   });
 
   test('an address that is taken is an error of listen', async () => {

@@ -113,7 +113,7 @@ export class FuzzGround {
   async expectWell(): Promise<void> {
     await until(() => this.#running === 0, 'all commands have ended', undefined, LIMIT_MS);
     const held = async () => [
-      this.#ground.gateway.registry.connections().length,
+      this.#ground.gateway.connections.list().length,
       await this.#throttle.count('connections', 'all'),
       await this.#throttle.count('unauthenticated', 'all'),
       await this.#throttle.count('connections-of-user', 'mallory'),

@@ -1,6 +1,6 @@
 import { inOrder, readListed, REPORT_LASTS_MS, type ListedSession } from '../../domain/listed-session.js';
 import type { Clock } from '../../ports/clock.js';
-import type { SessionDirectory } from '../../ports/session-directory.js';
+import type { SessionRegistry } from '../../ports/session-registry.js';
 import type { Database } from './database.js';
 import { isDead, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
@@ -9,7 +9,7 @@ interface ReportRow extends ProcessIdentity {
 }
 
 /** A row for each gitmouth that serves something: a dead process's is known by its identity, at once. */
-export class SqliteSessionDirectory implements SessionDirectory {
+export class SqliteSessionRegistry implements SessionRegistry {
   readonly #db: Database;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #owner: string;

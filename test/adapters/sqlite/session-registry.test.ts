@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openDatabase, type Database } from '../../../src/adapters/sqlite/database.js';
-import { SqliteSessionDirectory } from '../../../src/adapters/sqlite/sqlite-session-directory.js';
+import { SqliteSessionRegistry } from '../../../src/adapters/sqlite/sqlite-session-registry.js';
 import { SystemClock } from '../../../src/adapters/system/clock.js';
 import { until } from '../../../src/contracts/contract.js';
 import type { ListedSession } from '../../../src/domain/listed-session.js';
@@ -19,13 +19,13 @@ const SESSION: ListedSession = {
 
 let file: string;
 let db: Database;
-let directory: SqliteSessionDirectory;
+let registry: SqliteSessionRegistry;
 let other: OtherProcess | undefined;
 
 beforeEach(() => {
-  file = join(temporaryFolder('directory'), 'gitmouth.db');
+  file = join(temporaryFolder('registry'), 'gitmouth.db');
   db = openDatabase(file);
-  directory = new SqliteSessionDirectory(db, new SystemClock(), 'g-own');
+  registry = new SqliteSessionRegistry(db, new SystemClock(), 'g-own');
 });
 
 afterEach(async () => {
@@ -39,31 +39,31 @@ testWithProc('what a killed process served is gone at once', async () => {
     compiledSources(),
     `
     import { openDatabase } from './adapters/sqlite/database.js';
-    import { SqliteSessionDirectory } from './adapters/sqlite/sqlite-session-directory.js';
+    import { SqliteSessionRegistry } from './adapters/sqlite/sqlite-session-registry.js';
     import { SystemClock } from './adapters/system/clock.js';
     setInterval(() => {}, 1000);
-    const directory = new SqliteSessionDirectory(openDatabase(${JSON.stringify(file)}), new SystemClock(), 'g-other');
-    await directory.report([${JSON.stringify(SESSION)}]);
+    const registry = new SqliteSessionRegistry(openDatabase(${JSON.stringify(file)}), new SystemClock(), 'g-other');
+    await registry.report([${JSON.stringify(SESSION)}]);
     console.log('reported');
     `,
   );
   await until(() => other?.said.includes('reported') === true, 'the other process has reported');
-  expect(await directory.list()).toEqual([SESSION]);
+  expect(await registry.list()).toEqual([SESSION]);
   await other.kill();
-  expect(await directory.list()).toEqual([]);
-  expect(await directory.end('s-1')).toBe(false);
+  expect(await registry.list()).toEqual([]);
+  expect(await registry.end('s-1')).toBe(false);
 });
 
 test('a gitmouth on which nothing runs writes nothing', async () => {
   const changes = () => db.prepare<[], { n: number }>('SELECT total_changes() AS n').get()?.n;
   const before = changes();
-  for (let turn = 0; turn < 3; turn++) await directory.report([]);
-  await directory.close();
+  for (let turn = 0; turn < 3; turn++) await registry.report([]);
+  await registry.close();
   expect(changes()).toBe(before);
-  await directory.report([SESSION]);
-  await directory.report([]);
+  await registry.report([SESSION]);
+  await registry.report([]);
   const after = changes();
   expect(after).not.toBe(before);
-  await directory.report([]);
+  await registry.report([]);
   expect(changes()).toBe(after);
 });

@@ -4,7 +4,7 @@ import { Departure, type EndReason } from '../../domain/session-end.js';
 import type { Caller } from '../../domain/session.js';
 import type { Authenticator } from '../../ports/authenticator.js';
 import type { Clock } from '../../ports/clock.js';
-import type { LiveConnection, LiveSession, SessionRegistry } from '../../ports/session-registry.js';
+import type { LiveConnection, LiveSession, LiveConnections } from '../../ports/live-connections.js';
 
 /**
  * The connections of this process. A platform that is asked over a network tells nobody that a key was removed, so it is
@@ -12,7 +12,7 @@ import type { LiveConnection, LiveSession, SessionRegistry } from '../../ports/s
  * else now, ends then. What it
  * begins before is refused by access control, which asks each time.
  */
-export class WatchingSessionRegistry implements SessionRegistry {
+export class WatchingLiveConnections implements LiveConnections {
   readonly #authenticator: Authenticator;
   readonly #clock: Clock;
   readonly #everyMs: number;
@@ -24,14 +24,14 @@ export class WatchingSessionRegistry implements SessionRegistry {
     this.#everyMs = everyMs;
   }
 
-  addConnection(caller: Caller): LiveConnection {
+  add(caller: Caller): LiveConnection {
     const connection = new WatchedConnection(caller, () => this.#connections.delete(connection));
     this.#connections.add(connection);
     void this.#watch(connection);
     return connection;
   }
 
-  connections(): readonly LiveConnection[] {
+  list(): readonly LiveConnection[] {
     return [...this.#connections];
   }
 

@@ -1,13 +1,13 @@
 import { Departure, type EndReason } from '../../domain/session-end.js';
 import type { Caller } from '../../domain/session.js';
-import type { LiveConnection, LiveSession, SessionRegistry } from '../../ports/session-registry.js';
+import type { LiveConnection, LiveSession, LiveConnections } from '../../ports/live-connections.js';
 import type { Database } from '../sqlite/database.js';
 import { latestRevocation, revocationsAfter, type Revocation } from './revocations.js';
 
 const POLL_MS = 250;
 
 /** The connections of this process, ended when any process on the same database removes their user or key. */
-export class EmbeddedSessionRegistry implements SessionRegistry {
+export class EmbeddedLiveConnections implements LiveConnections {
   readonly #db: Database;
   readonly #connections = new Set<Registered>();
   readonly #timer: NodeJS.Timeout;
@@ -19,7 +19,7 @@ export class EmbeddedSessionRegistry implements SessionRegistry {
     this.#timer = setInterval(() => this.#watch(), pollMs).unref();
   }
 
-  addConnection(caller: Caller): LiveConnection {
+  add(caller: Caller): LiveConnection {
     const connection = new Registered(caller, this.#latest(), () => this.#connections.delete(connection));
     // On the list first, then the check: a removal is either seen by the check, or comes after it and is watched for.
     this.#connections.add(connection);
@@ -28,7 +28,7 @@ export class EmbeddedSessionRegistry implements SessionRegistry {
     return connection;
   }
 
-  connections(): readonly LiveConnection[] {
+  list(): readonly LiveConnection[] {
     return [...this.#connections];
   }
 

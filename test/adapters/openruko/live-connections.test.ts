@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import { MemoryClock } from '../../../src/adapters/memory/clock.js';
 import { OpenrukoAuthenticator } from '../../../src/adapters/openruko/openruko-authenticator.js';
-import { WatchingSessionRegistry } from '../../../src/adapters/remote/watching-session-registry.js';
+import { WatchingLiveConnections } from '../../../src/adapters/remote/watching-live-connections.js';
 import { turns, until } from '../../../src/contracts/contract.js';
 import { sampleCaller } from '../../../src/contracts/samples.js';
 import { needs } from '../../support/programs.js';
@@ -10,14 +10,16 @@ import { openHouse, type House } from './ground.js';
 const { test } = needs('openssl');
 const EVERY_MS = 1_000;
 
-async function watching(use: (house: House, registry: WatchingSessionRegistry, clock: MemoryClock) => Promise<void>) {
+async function watching(
+  use: (house: House, connections: WatchingLiveConnections, clock: MemoryClock) => Promise<void>,
+) {
   const house = await openHouse({}, { breaker: { failures: 1_000, restMs: 1 } });
   const clock = new MemoryClock();
-  const registry = new WatchingSessionRegistry(new OpenrukoAuthenticator(house.client), clock, EVERY_MS);
+  const connections = new WatchingLiveConnections(new OpenrukoAuthenticator(house.client), clock, EVERY_MS);
   try {
-    await use(house, registry, clock);
+    await use(house, connections, clock);
   } finally {
-    for (const connection of registry.connections()) connection.remove();
+    for (const connection of connections.list()) connection.remove();
     await house.close();
     expect(clock.sleeping).toBe(0);
   }
@@ -32,10 +34,10 @@ async function round({ server }: House, clock: MemoryClock): Promise<void> {
 }
 
 test('a connection whose key was removed, or has another holder now, ends with the next round; others go on', () =>
-  watching(async (house, registry, clock) => {
+  watching(async (house, connections, clock) => {
     const callers = ['alice', 'bob', 'carol'].map((name) => sampleCaller(name));
     for (const { user, key } of callers) house.server.register(user.name, key.md5);
-    const [alice, bob, carol] = callers.map((caller) => registry.addConnection(caller));
+    const [alice, bob, carol] = callers.map((caller) => connections.add(caller));
     await round(house, clock);
     expect([alice?.ended.aborted, bob?.ended.aborted]).toEqual([false, false]);
     house.server.removeUser('alice');
@@ -49,10 +51,10 @@ test('a connection whose key was removed, or has another holder now, ends with t
   }));
 
 test('an outage ends nobody', () =>
-  watching(async (house, registry, clock) => {
+  watching(async (house, connections, clock) => {
     const caller = sampleCaller('alice');
     house.server.register('alice', caller.key.md5);
-    const connection = registry.addConnection(caller);
+    const connection = connections.add(caller);
     house.server.misbehave('lookup', 'html', 1);
     await round(house, clock);
     await until(() => clock.sleeping === 1, 'it waits for the next round');
@@ -63,8 +65,8 @@ test('an outage ends nobody', () =>
   }));
 
 test('nobody is asked for a connection that is off the list', () =>
-  watching(async (house, registry, clock) => {
-    registry.addConnection(sampleCaller('alice')).remove();
+  watching(async (house, connections, clock) => {
+    connections.add(sampleCaller('alice')).remove();
     expect(clock.sleeping).toBe(0);
     await clock.advance(10 * EVERY_MS);
     await turns();

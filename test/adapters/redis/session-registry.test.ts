@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll } from '@jest/globals';
 import { connectRedis } from '../../../src/adapters/redis/redis-connection.js';
-import { RedisSessionDirectory } from '../../../src/adapters/redis/redis-session-directory.js';
-import { sessionDirectoryContract } from '../../../src/contracts/session-directory.js';
+import { RedisSessionRegistry } from '../../../src/adapters/redis/redis-session-registry.js';
+import { sessionRegistryContract } from '../../../src/contracts/session-registry.js';
 import { runContract } from '../../support/contract.js';
 import { needs } from '../../support/programs.js';
 import { RedisServer } from '../../support/redis.js';
@@ -22,14 +22,14 @@ describe('over Redis', () => {
   afterAll(() => server.stop());
 
   runContract(
-    'the Redis session directory',
-    sessionDirectoryContract(async () => {
+    'the Redis session registry',
+    sessionRegistryContract(async () => {
       server.cli('FLUSHALL');
       const [redis, otherRedis] = [connectRedis(server.url, ignore), connectRedis(server.url, ignore)];
       await Promise.all([redis, otherRedis].map((each) => new Promise<void>((resolve) => each.once('ready', resolve))));
       return {
-        one: new RedisSessionDirectory(redis, 'g-one', LASTS_MS),
-        other: new RedisSessionDirectory(otherRedis, 'g-other', LASTS_MS),
+        one: new RedisSessionRegistry(redis, 'g-one', LASTS_MS),
+        other: new RedisSessionRegistry(otherRedis, 'g-other', LASTS_MS),
         lastsMs: LASTS_MS,
         pass: (ms: number) => sleep(ms),
         breakDown: async () => {

@@ -1,12 +1,12 @@
 import type { ChainableCommander, Redis } from 'ioredis';
 import { inOrder, readListed, REPORT_LASTS_MS, type ListedSession } from '../../domain/listed-session.js';
-import type { SessionDirectory } from '../../ports/session-directory.js';
+import type { SessionRegistry } from '../../ports/session-registry.js';
 
 /** The owners that show something; each one's sessions are under a key of its own, which runs out by itself. */
 const OWNERS = 'session-owners';
 
 /** A key for each gitmouth that serves something, and one for each session that somebody has asked to end. */
-export class RedisSessionDirectory implements SessionDirectory {
+export class RedisSessionRegistry implements SessionRegistry {
   readonly #redis: Redis;
   readonly #owner: string;
   readonly #lastsMs: number;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { MemoryClock } from '../../../src/adapters/memory/clock.js';
-import { WatchingSessionRegistry } from '../../../src/adapters/remote/watching-session-registry.js';
+import { WatchingLiveConnections } from '../../../src/adapters/remote/watching-live-connections.js';
 import { until } from '../../../src/contracts/contract.js';
 import { sampleCaller } from '../../../src/contracts/samples.js';
 import type { KeyBinding } from '../../../src/domain/key-binding.js';
@@ -16,8 +16,8 @@ async function becomes(before: KeyBinding | undefined, after: KeyBinding | undef
     asked += 1;
     return user(after);
   };
-  const registry = new WatchingSessionRegistry({ identify }, clock, EVERY_MS);
-  const connection = registry.addConnection({ ...sampleCaller('alice'), user: user(before) });
+  const connections = new WatchingLiveConnections({ identify }, clock, EVERY_MS);
+  const connection = connections.add({ ...sampleCaller('alice'), user: user(before) });
   await clock.advance(EVERY_MS);
   await until(() => asked === 1 && (connection.ended.aborted || clock.sleeping === 1), 'the answer was taken');
   const reason: unknown = connection.ended.reason;
