@@ -109,6 +109,12 @@ module.exports = {
       to: { path: '(^|/)ssh2/lib/', pathNot: '(^|/)ssh2/lib/index\\.js$' },
     },
     onlyIn(
+      'ml-kem-only-in-post-quantum',
+      '^src/adapters/ssh2/post-quantum/',
+      ['@noble/post-quantum'],
+      'Whether Node or a library computes it is chosen in one place.',
+    ),
+    onlyIn(
       'sqlite-only-in-its-adapters',
       '^src/adapters/(sqlite|embedded)/',
       ['better-sqlite3'],

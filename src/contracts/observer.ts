@@ -27,6 +27,7 @@ const HOSTILE = 'x\u0000\u001b[2J\u009b31m\r\n{"type":"forged"}\u2028\u202e\u200
 export function sampleEvents(text: string): readonly DomainEvent[] {
   const who = { connection: 'c-1', address: '192.0.2.7' };
   const fingerprint = `SHA256:${'A'.repeat(43)}`;
+  const keyExchange = 'mlkem768x25519-sha256';
   const fault = { code: 'GM_UNAVAILABLE', stage: 'lock', message: text, cause: text } as const;
   return [
     {
@@ -38,7 +39,7 @@ export function sampleEvents(text: string): readonly DomainEvent[] {
     },
     { type: 'connection-opened', ...who, port: 50_022 },
     { type: 'login-failed', ...who, login: text, software: text, reason: 'unknown-key', fingerprint },
-    { type: 'login-succeeded', ...who, login: text, software: text, user: 'alice', fingerprint },
+    { type: 'login-succeeded', ...who, login: text, software: text, user: 'alice', fingerprint, keyExchange },
     {
       type: 'session-ended',
       ...who,

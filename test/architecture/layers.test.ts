@@ -67,6 +67,11 @@ const PROBES: readonly Probe[] = [
     "import Channel from 'ssh2/lib/Channel.js';",
   ),
   probe(
+    'ml-kem-only-in-post-quantum',
+    'src/adapters/ssh2/probe-kem.ts',
+    "import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';",
+  ),
+  probe(
     'embedded-knows-sqlite-alone',
     'src/adapters/embedded/probe-other.ts',
     "import type {} from '../memory/index.js';",

@@ -22,6 +22,15 @@ describe('tests that need a program which is missing', () => {
     );
     expect(run.stdout.trimEnd().split('\n').at(-1)).toBe('0 passed, 1 failed');
   });
+
+  test('are skipped even there, where the program comes over the network from elsewhere', async () => {
+    const run = await runFixtures('optional-program', { ...bareMachine(), GITMOUTH_REQUIRE_ALL: '1' });
+    expect(run.status).toBe(0);
+    expect(run.stdout.trimEnd().split('\n').slice(-2)).toEqual([
+      'skipped for want of: newer-ssh (OpenSSH 10 by scripts/newer-openssh.sh), 1 test(s) of test/support/fixtures/optional-program.fixture.ts',
+      '1 passed, 0 failed, 1 skipped',
+    ]);
+  });
 });
 
 /** A PATH with nothing on it but Node. */

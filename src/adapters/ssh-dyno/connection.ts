@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import ssh2 from 'ssh2';
-import { ALGORITHMS } from '../ssh2/algorithms.js';
+import { ALGORITHMS, asSsh2Takes } from '../ssh2/algorithms.js';
 import { Identification } from '../ssh2/guard/identification.js';
 import { guardKeyExchange } from '../ssh2/guard/key-exchange.js';
 import { guardOutput } from '../ssh2/guard/output.js';
 import { ClientWire, filterInput } from '../ssh2/internals.js';
 import { DISCONNECT } from '../ssh2/messages.js';
 import { Outflow } from '../ssh2/outflow.js';
+import { HYBRID } from '../ssh2/post-quantum/hybrid.js';
 import { quoted, Trouble } from '../remote/trouble.js';
 import { troubleOfBreach, type Breach } from './breach.js';
 import { DynoChannel } from './channel.js';
@@ -101,13 +102,14 @@ export class DynoConnection {
       privateKey: this.#clientKey,
       authHandler: ['publickey'],
       hostVerifier: (blob: Buffer) => this.#isPinned(blob),
-      algorithms: { ...ALGORITHMS.modern, serverHostKey: target.hostKeyAlgorithms },
+      algorithms: { ...asSsh2Takes(ALGORITHMS.modern), serverHostKey: target.hostKeyAlgorithms },
       ident: 'gitmouth',
       // The time is kept by whoever opens a dyno, and from the first packet on.
       readyTimeout: 0,
       keepaliveInterval: 0,
     });
     const wire = new ClientWire(client, () => '');
+    wire.addKeyExchange(HYBRID);
     this.#wire = wire;
     const channel = this.#guard(wire);
     await this.unlessOver(ready);

@@ -1,9 +1,21 @@
 import type { Algorithms } from 'ssh2';
 import type { AlgorithmSet } from '../../domain/algorithm-set.js';
+import { HYBRID_NAME } from './post-quantum/hybrid.js';
+
+type KeyExchange =
+  | typeof HYBRID_NAME
+  | 'curve25519-sha256'
+  | 'curve25519-sha256@libssh.org'
+  | 'diffie-hellman-group16-sha512'
+  | 'diffie-hellman-group14-sha256'
+  | 'ecdh-sha2-nistp256'
+  | 'ecdh-sha2-nistp384'
+  | 'ecdh-sha2-nistp521';
 
 type HostKeyAlgorithm = 'ssh-ed25519' | 'rsa-sha2-512' | 'rsa-sha2-256' | 'ecdsa-sha2-nistp256';
 
-export interface OfferedAlgorithms extends Algorithms {
+export interface OfferedAlgorithms extends Omit<Algorithms, 'kex'> {
+  readonly kex: readonly KeyExchange[];
   /** The names a host key's signature may have, best first. */
   readonly serverHostKey: HostKeyAlgorithm[];
 }
@@ -13,7 +25,7 @@ export interface OfferedAlgorithms extends Algorithms {
  * exchange of which, for a stranger's made-up number, takes the server seven times as long as one of group16.
  */
 const MODERN: OfferedAlgorithms = {
-  kex: ['curve25519-sha256', 'curve25519-sha256@libssh.org', 'diffie-hellman-group16-sha512'],
+  kex: [HYBRID_NAME, 'curve25519-sha256', 'curve25519-sha256@libssh.org', 'diffie-hellman-group16-sha512'],
   serverHostKey: ['ssh-ed25519', 'rsa-sha2-512', 'rsa-sha2-256'],
   cipher: [
     'aes128-gcm@openssh.com',
@@ -38,6 +50,7 @@ const MODERN: OfferedAlgorithms = {
 const COMPATIBLE: OfferedAlgorithms = {
   ...MODERN,
   kex: [
+    HYBRID_NAME,
     'curve25519-sha256',
     'curve25519-sha256@libssh.org',
     'diffie-hellman-group16-sha512',
@@ -51,3 +64,11 @@ const COMPATIBLE: OfferedAlgorithms = {
 };
 
 export const ALGORITHMS: Readonly<Record<AlgorithmSet, OfferedAlgorithms>> = { modern: MODERN, compatible: COMPATIBLE };
+
+/** What ssh2 is told of an offer: it takes no name that it does not know. `Wire.addKeyExchange` adds the hybrid. */
+export function asSsh2Takes({
+  kex,
+  ...others
+}: OfferedAlgorithms): Algorithms & Pick<OfferedAlgorithms, 'serverHostKey'> {
+  return { ...others, kex: kex.filter((name) => name !== HYBRID_NAME) };
+}

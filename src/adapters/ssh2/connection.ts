@@ -24,6 +24,7 @@ import { disconnectReason, wordsOfDisconnect } from './guard/turn-away.js';
 import { reasonOfError, ServerWire } from './internals.js';
 import { DISCONNECT } from './messages.js';
 import { Outflow } from './outflow.js';
+import { HYBRID } from './post-quantum/hybrid.js';
 import { plainAddress } from '../../domain/address.js';
 import { repair } from './repairs.js';
 import { listenToSession } from './session.js';
@@ -97,6 +98,7 @@ export class SshConnection {
       arrival.turnAway(reason);
     });
     this.#wire.offerHostKeyAlgorithms(ALGORITHMS[options.algorithms].serverHostKey);
+    this.#wire.addKeyExchange(HYBRID);
     this.#wire.advertiseSignatures(acceptedSignatureAlgorithms());
     this.#outflow = new Outflow(this.#wire);
     this.#facts = {
@@ -258,8 +260,9 @@ export class SshConnection {
 
   #ready(): void {
     const { caller } = this.#authentication;
-    if (caller === undefined) throw new Error('logged in without a proof');
-    this.#log.loggedIn(caller);
+    const { keyExchange } = this.#wire;
+    if (caller === undefined || keyExchange === undefined) throw new Error('logged in without a proof');
+    this.#log.loggedIn(caller, keyExchange);
     this.#arrival.loggedIn();
     this.#watchIdleness();
     const live = this.#options.gateway.admit(caller);

@@ -1,5 +1,6 @@
 /**
- * The only file that touches ssh2's private parts. Everything else in this folder works on the typed surface below.
+ * The file that touches ssh2's private parts, with `added-exchange.ts`, which it uses. Everything else in this folder
+ * works on the typed surface below.
  *
  * It fits exactly one ssh2, which package.json pins and `checkInternals` recognises.
  */
@@ -7,16 +8,9 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import type ssh2 from 'ssh2';
 import type { Connection as Ssh2Connection, ServerChannel, Session as Ssh2Session } from 'ssh2';
+import { addExchange, type KeyExchangeMethod } from './added-exchange.js';
 import { bannerMessage, disconnectMessage, exitSignalMessage, signatureAlgorithmsMessage } from './messages.js';
-import type {
-  ChannelParts,
-  ClientParts,
-  ConnectionParts,
-  Direction,
-  NewOffer,
-  Protocol,
-  SessionParts,
-} from './ssh2-parts.js';
+import type { ChannelParts, ClientParts, ConnectionParts, NewOffer, Protocol, SessionParts } from './ssh2-parts.js';
 
 /** What ssh2 has understood of a message, before it acts on it. */
 export interface Understood {
@@ -103,6 +97,20 @@ export abstract class Wire {
     this.#connection.on('handshake', listener);
   }
 
+  /** The key exchange that the keys in use came by, by its name in a KEXINIT; undefined before the first. */
+  get keyExchange(): string | undefined {
+    return this.protocol._kex?.negotiated.kex;
+  }
+
+  /**
+   * Exchanges keys by this method where the peer can, and likes it best. To be called at once: the KEXINIT goes out when
+   * the peer's identification line has come.
+   */
+  addKeyExchange(method: KeyExchangeMethod): void {
+    this.offer({ kex: [method.name, ...this.protocol._offer.lists.kex.array] });
+    addExchange(this.protocol, method);
+  }
+
   /** Begins a key exchange, unless one is under way. Not to be called from within `onSent`. */
   rekey(): void {
     this.attempt(() => {
@@ -145,6 +153,20 @@ export abstract class Wire {
     // Read and dropped: bytes left unread would have the kernel reset the connection, and the last words with it.
     this.socket.removeAllListeners('data');
     this.socket.resume();
+  }
+
+  /** Offers what it did, but for these lists; ssh2 makes the offer's bytes when it is made. */
+  protected offer(changed: Partial<Record<'kex' | 'serverHostKey', readonly string[]>>): void {
+    const { lists, constructor } = this.protocol._offer;
+    const { cipher, mac, compress, lang } = lists.cs;
+    const both = { cipher: cipher.array, mac: mac.array, compress: compress.array, lang: lang.array };
+    this.protocol._offer = new (constructor as NewOffer)({
+      kex: lists.kex.array,
+      serverHostKey: lists.serverHostKey.array,
+      cs: both,
+      sc: both,
+      ...changed,
+    });
   }
 
   /** As ssh2 sends its own messages: behind a running key exchange, if there is one. */
@@ -271,19 +293,8 @@ export class ServerWire extends Wire {
    * with an RSA host key was given. The KEXINIT goes out right after the `connection` event.
    */
   offerHostKeyAlgorithms(allowed: readonly string[]): void {
-    const { lists, constructor } = this.protocol._offer;
-    const arrays = ({ cipher, mac, compress, lang }: typeof lists.cs): Direction => ({
-      cipher: cipher.array,
-      mac: mac.array,
-      compress: compress.array,
-      lang: lang.array,
-    });
-    this.protocol._offer = new (constructor as NewOffer)({
-      kex: lists.kex.array,
-      serverHostKey: lists.serverHostKey.array.filter((name) => allowed.includes(name)),
-      cs: arrays(lists.cs),
-      sc: arrays(lists.cs),
-    });
+    const { array } = this.protocol._offer.lists.serverHostKey;
+    this.offer({ serverHostKey: array.filter((name) => allowed.includes(name)) });
   }
 
   /**

@@ -9,7 +9,7 @@ import type { GitGateway } from '../../ports/git-gateway.js';
 import type { Observer } from '../../ports/observer.js';
 import type { StrangerWatch } from '../../ports/stranger-watch.js';
 import type { Throttle } from '../../ports/throttle.js';
-import { ALGORITHMS } from './algorithms.js';
+import { ALGORITHMS, asSsh2Takes } from './algorithms.js';
 import { SshConnection } from './connection.js';
 import type { HostKey } from './host-keys.js';
 import { Accepted, type Turnstiles } from './accepted.js';
@@ -103,7 +103,7 @@ export class SshServer {
     const ssh = new ssh2.Server({
       hostKeys: options.hostKeys.map((key) => key.privateKey),
       ident: SOFTWARE,
-      algorithms: ALGORITHMS[options.algorithms],
+      algorithms: asSsh2Takes(ALGORITHMS[options.algorithms]),
       keepaliveInterval: options.limits.keepaliveMs,
       keepaliveCountMax: options.limits.keepaliveMisses,
     });

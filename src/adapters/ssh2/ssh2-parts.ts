@@ -5,9 +5,12 @@ export type Handler = (...args: unknown[]) => void;
 
 /** The parts of ssh2's Protocol (lib/protocol/Protocol.js) that are used. */
 export interface Protocol {
+  readonly _server: boolean;
   _kexinit: unknown;
   _queue: Uint8Array[] | undefined;
-  _kex: { remoteExtInfoEnabled?: boolean; readonly _remoteKexinit: Buffer } | undefined;
+  _kex: ExchangeParts | undefined;
+  /** Undefined until the peer's identification line has come. */
+  readonly _decipher: { _onPayload(payload: Buffer): unknown } | undefined;
   readonly _authenticated: boolean;
   _skipNextInboundPacket: boolean;
   _offer: Offer;
@@ -21,6 +24,7 @@ export interface Protocol {
     };
   };
   _handlers: Record<string, Handler | undefined>;
+  _onHeader: Handler;
   _onHandshakeComplete: Handler;
   _onPayload(payload: Buffer): unknown;
   _onWrite: (bytes: Uint8Array) => void;
@@ -32,6 +36,29 @@ export interface Protocol {
   channelOpenFail(channel: number, reason: number, words: string): void;
   channelOpenConfirm(remote: number, local: number, window: number, packetSize: number): void;
   channelWindowAdjust(channel: number, bytes: number): void;
+}
+
+/** The key exchange of ssh2's that others are done by. */
+export const CURVE25519 = 'curve25519-sha256';
+
+/** One key exchange (KeyExchange of lib/protocol/kex.js). */
+export interface ExchangeParts {
+  type: string;
+  readonly negotiated: { kex: string };
+  remoteExtInfoEnabled?: boolean;
+  /** Until it has ended. */
+  _remoteKexinit: Buffer;
+  /** What the peer has sent, as it is hashed. */
+  convertPublicKey(sent: Buffer): Buffer;
+  /** What is sent to the peer. */
+  getPublicKey(): Buffer;
+  computeSecret(sent: Buffer): Buffer | Error;
+}
+
+/** What is sent in a key exchange, and the secret from what the peer sends. */
+export interface Agreement {
+  readonly send: () => Buffer;
+  readonly compute: (sent: Buffer) => Buffer;
 }
 
 export type Direction = Record<'cipher' | 'mac' | 'compress' | 'lang', readonly string[]>;

@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path';
 import { once } from 'node:events';
 import { loadHostKeys } from '../../adapters/ssh2/host-keys.js';
 import { hasNativeBinding } from '../../adapters/ssh2/internals.js';
+import { HYBRID_NAME } from '../../adapters/ssh2/post-quantum/hybrid.js';
+import { ML_KEM_768 } from '../../adapters/ssh2/post-quantum/ml-kem.js';
 import { checkInternals } from '../../adapters/ssh2/self-check.js';
 import { ConfigError, type Config } from '../config.js';
 import { tryAdapters } from '../container.js';
@@ -37,6 +39,7 @@ export async function examine(config: Config): Promise<readonly Finding[]> {
       return 'the version gitmouth fits';
     }),
     checkBinding(),
+    check('key exchange', () => `${HYBRID_NAME} first, which is post-quantum; its ML-KEM is by ${ML_KEM_768.by}`),
     dataFolder,
     check('host keys', () => examineHostKeys(config)),
     ...(isEmbedded && canRead ? [check('database', () => examineDatabase(config))] : []),

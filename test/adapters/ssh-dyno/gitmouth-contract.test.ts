@@ -1,5 +1,5 @@
 /** The contract of Transport, against gitmouth's own SSH server, which runs each command as a process here. */
-import { afterAll, beforeAll, describe } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ProcessTransport } from '../../../src/adapters/process/process-transport.js';
 import { shellWord } from '../../../src/adapters/ssh-dyno/command-line.js';
 import { bridge } from '../../../src/app/bridge.js';
@@ -85,4 +85,9 @@ describe('dynos over SSH, behind gitmouth', () => {
     'keep the contract of Transport',
     transportContract(async () => openHarness(), ['stall', 'pause']),
   );
+
+  test('exchange keys that are post-quantum, as both sides can', () => {
+    const agreed = ground.observer.ofType('login-succeeded').map(({ keyExchange }) => keyExchange);
+    expect(new Set(agreed)).toEqual(new Set(['mlkem768x25519-sha256']));
+  });
 });

@@ -58,6 +58,7 @@ describe('a log-in', () => {
       address: '127.0.0.1',
       login: 'anything',
       software: 'ssh2js1.17.0',
+      keyExchange: 'curve25519-sha256@libssh.org',
     });
     const [{ caller } = { caller: undefined }] = ground.gateway.connections.list();
     expect(caller).toMatchObject({ user: { name: 'alice' }, key: alice.publicKey, connection: { login: 'anything' } });

@@ -36,6 +36,7 @@ describe('the ssh2 that is installed', () => {
   test.each([
     ['lib/protocol/Protocol.js', '_onPayload', '_onMessage'],
     ['lib/protocol/kex.js', 'this._protocol._onPayload', 'this._protocol.onPayload'],
+    ['lib/protocol/kex.js', 'convertPublicKey', 'convertKey'],
     ['lib/protocol/handlers.misc.js', '_handlers.CHANNEL_OPEN', '_handlers.OPEN'],
     ['lib/server.js', "socket.on('data'", "socket.once('data'"],
     ['lib/client.js', "sock.on('data'", "sock.once('data'"],

@@ -75,7 +75,7 @@ describe('what is advertised', () => {
       compression: offered('S->C compression'),
     }).toEqual({
       kex:
-        'curve25519-sha256,curve25519-sha256@libssh.org,diffie-hellman-group16-sha512,' +
+        'mlkem768x25519-sha256,curve25519-sha256,curve25519-sha256@libssh.org,diffie-hellman-group16-sha512,' +
         'kex-strict-s-v00@openssh.com',
       hostKey: 'ssh-ed25519,rsa-sha2-512,rsa-sha2-256',
       cipher:

@@ -141,6 +141,7 @@ describe.each(['json', 'text'] as const)('no text of a client goes out raw in th
       fingerprint: EVIL,
       software: EVIL,
       login: EVIL,
+      keyExchange: EVIL,
     },
     { type: 'connection-closed', connection: 'c-1', address: EVIL, durationMs: 1, user: EVIL },
     { type: 'connections-refused', reason: 'too-many-strangers', count: 1, address: EVIL },

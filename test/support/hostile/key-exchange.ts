@@ -1,5 +1,9 @@
-/** The key exchange (RFC 4253 7) by curve25519-sha256 (RFC 8731), in both roles; a client takes the host key on trust. */
+/**
+ * The key exchange (RFC 4253 7) by curve25519-sha256 (RFC 8731) in both roles, and by mlkem768x25519-sha256
+ * (draft-ietf-sshm-mlkem-hybrid-kex) as a client, who takes the host key on trust.
+ */
 import { createHash, createPublicKey, diffieHellman, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import { boolean, MESSAGE, message, Reader, string, uint32 } from '../ssh-bytes.js';
 import { SIZES, type CipherName, type Keys } from './packets.js';
 
@@ -68,35 +72,74 @@ export interface HostSigner {
   sign(hash: Buffer): Buffer;
 }
 
+/** A client's part in one exchange. */
+export interface Agreement {
+  initMessage(): Buffer;
+  finish(reply: Buffer, exchange: Exchange, sessionId: Buffer | undefined): NewKeys;
+}
+
+export const HYBRID = 'mlkem768x25519-sha256';
+
+/** By what this client likes best, if that is the hybrid. */
+export function agreementFor({ kex = OFFER.kex }: Partial<Offer> = {}): Agreement {
+  return kex[0] === HYBRID ? new Hybrid() : new Curve25519();
+}
+
+/** One ephemeral key pair of each kind. */
+export class Hybrid implements Agreement {
+  readonly #kem = ml_kem768.keygen();
+  readonly #curve = new Curve25519();
+  readonly init = Buffer.concat([this.#kem.publicKey, this.#curve.point]);
+
+  initMessage(): Buffer {
+    return message(MESSAGE.KEX_ECDH_INIT, string(this.init));
+  }
+
+  finish(reply: Buffer, exchange: Exchange, sessionId: Buffer | undefined): NewKeys {
+    const reader = new Reader(reply);
+    const [hostKey, theirs] = [reader.string(), reader.string()];
+    return newKeys(exchange, [hostKey, this.init, theirs], string(this.secretOf(theirs)), sessionId);
+  }
+
+  secretOf(theirs: Buffer): Buffer {
+    const ciphertext = theirs.subarray(0, -32);
+    return sha256(
+      Buffer.from(ml_kem768.decapsulate(ciphertext, this.#kem.secretKey)),
+      this.#curve.secretWith(theirs.subarray(-32)),
+    );
+  }
+}
+
 /** One ephemeral key pair. */
-export class Curve25519 {
+export class Curve25519 implements Agreement {
   readonly #pair = generateKeyPairSync('x25519');
 
   /** RFC 5656 4, with a point as RFC 8731 3 has it. */
   initMessage(): Buffer {
-    return message(MESSAGE.KEX_ECDH_INIT, string(this.#point));
+    return message(MESSAGE.KEX_ECDH_INIT, string(this.point));
   }
 
   /** As a client. @param sessionId the hash of the connection's first exchange; undefined in that one. */
   finish(reply: Buffer, exchange: Exchange, sessionId: Buffer | undefined): NewKeys {
     const reader = new Reader(reply);
     const [hostKey, theirs] = [reader.string(), reader.string()];
-    return newKeys(exchange, [hostKey, this.#point, theirs], this.#secretWith(theirs), sessionId);
+    return newKeys(exchange, [hostKey, this.point, theirs], positive(this.secretWith(theirs)), sessionId);
   }
 
   /** As a server, upon a client's `KEX_ECDH_INIT`. */
   answer(init: Buffer, exchange: Exchange, host: HostSigner, sessionId: Buffer | undefined) {
     const theirs = new Reader(init).string();
-    const keys = newKeys(exchange, [host.blob, theirs, this.#point], this.#secretWith(theirs), sessionId);
-    const parts = [host.blob, this.#point, host.sign(keys.hash)].map(string);
+    const points = [host.blob, theirs, this.point] as const;
+    const keys = newKeys(exchange, points, positive(this.secretWith(theirs)), sessionId);
+    const parts = [host.blob, this.point, host.sign(keys.hash)].map(string);
     return { keys, reply: message(MESSAGE.KEX_ECDH_REPLY, ...parts) };
   }
 
-  get #point(): Buffer {
+  get point(): Buffer {
     return Buffer.from(this.#pair.publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
   }
 
-  #secretWith(point: Buffer): Buffer {
+  secretWith(point: Buffer): Buffer {
     const jwk = { kty: 'OKP', crv: 'X25519', x: point.toString('base64url') };
     const publicKey = createPublicKey({ key: jwk, format: 'jwk' });
     return diffieHellman({ privateKey: this.#pair.privateKey, publicKey });
@@ -106,10 +149,10 @@ export class Curve25519 {
 function newKeys(
   { identifications, inits }: Exchange,
   points: readonly [hostKey: Buffer, client: Buffer, server: Buffer],
-  shared: Buffer,
+  /** As it is hashed: an mpint (RFC 5656 4), or a string. */
+  secret: Buffer,
   sessionId: Buffer | undefined,
 ): NewKeys {
-  const secret = positive(shared);
   const hash = sha256(...[...identifications, ...inits, ...points].map(string), secret);
   // RFC 4253 7.2
   const derive = (letter: string, size: number) =>

@@ -1,7 +1,7 @@
 /** A wire that exchanges keys (RFC 4253 7): as far as it is told to, and in the pieces that a test wants. */
 import { until } from '../../../src/contracts/contract.js';
 import { MESSAGE, message } from '../ssh-bytes.js';
-import { Curve25519, isStrict, kexInit, type Offer } from './key-exchange.js';
+import { agreementFor, isStrict, kexInit, type Agreement, type Offer } from './key-exchange.js';
 import { openerOf, sealerOf, type Opener } from './packets.js';
 import { HostileWire } from './wire.js';
 
@@ -19,7 +19,7 @@ export class KeyedWire extends HostileWire {
   #mine: Buffer | undefined;
   #theirs: Buffer | undefined;
   #opener: Opener | undefined;
-  #curve = new Curve25519();
+  #agreement: Agreement = agreementFor();
 
   get sessionId(): Buffer {
     if (this.#sessionId === undefined) throw new Error('no keys were exchanged yet');
@@ -51,7 +51,7 @@ export class KeyedWire extends HostileWire {
   /** As `beginKeyExchange`, for a test that sends it in its own way. */
   sealedKexInit(offer: Partial<Offer> = {}): Buffer {
     this.#mine = kexInit(offer);
-    this.#curve = new Curve25519();
+    this.#agreement = agreementFor(offer);
     return this.sealed(this.#mine);
   }
 
@@ -59,7 +59,7 @@ export class KeyedWire extends HostileWire {
   async goOnExchangingKeys(): Promise<void> {
     const due = this.exchanges + 1;
     this.isDeafToKeyExchange = false;
-    if (this.#theirs !== undefined) this.send(this.#curve.initMessage());
+    if (this.#theirs !== undefined) this.send(this.#agreement.initMessage());
     await until(() => this.exchanges >= due || this.isClosed, 'keys are exchanged');
     if (this.exchanges < due) throw new Error('closed during the key exchange');
   }
@@ -84,7 +84,7 @@ export class KeyedWire extends HostileWire {
     this.#theirs = theirs;
     if (this.isDeafToKeyExchange) return;
     if (this.#mine === undefined) this.beginKeyExchange();
-    this.send(this.#curve.initMessage());
+    this.send(this.#agreement.initMessage());
   }
 
   /** Ours go out by the new keys at once, the server's come by them after its NEWKEYS, which follows its reply. */
@@ -92,7 +92,7 @@ export class KeyedWire extends HostileWire {
     const [mine, theirs] = [this.#mine, this.#theirs];
     if (mine === undefined || theirs === undefined) throw new Error('a reply to no key exchange of this client');
     const identifications = [this.#identification, this.serverIdentification ?? ''] as const;
-    const keys = this.#curve.finish(reply, { identifications, inits: [mine, theirs] }, this.#sessionId);
+    const keys = this.#agreement.finish(reply, { identifications, inits: [mine, theirs] }, this.#sessionId);
     if (this.#sessionId === undefined) this.#isStrict = isStrict(mine, theirs);
     this.#sessionId ??= keys.hash;
     this.send(message(MESSAGE.NEWKEYS));

@@ -17,7 +17,13 @@ import {
   type Fields,
 } from './fields.js';
 
-const KEX = ['curve25519-sha256', 'diffie-hellman-group16-sha512', 'ext-info-c', 'kex-strict-c-v00@openssh.com'];
+const KEX = [
+  'mlkem768x25519-sha256',
+  'curve25519-sha256',
+  'diffie-hellman-group16-sha512',
+  'ext-info-c',
+  'kex-strict-c-v00@openssh.com',
+];
 const CIPHERS = names('aes128-gcm@openssh.com', 'aes256-ctr', 'chacha20-poly1305@openssh.com', '3des-cbc', 'none');
 const MACS = names('hmac-sha2-256-etm@openssh.com', 'hmac-sha1', 'none');
 const COMPRESSION = names('none', 'zlib', 'zlib@openssh.com');
@@ -25,7 +31,7 @@ const HOST_KEYS = names('ssh-ed25519', 'rsa-sha2-512', 'ssh-rsa', 'ssh-dss');
 const cookie = fc.constantFrom(0, 255).map((byte) => Buffer.alloc(16, byte));
 const point = fc.oneof(
   fc.constantFrom(0, 1, 255).map((byte) => string(Buffer.alloc(32, byte))),
-  fc.constantFrom(0, 1, 31, 33, 256).map((length) => string(Buffer.alloc(length, 9))),
+  fc.constantFrom(0, 1, 31, 33, 256, 1216).map((length) => string(Buffer.alloc(length, 9))),
   data,
 );
 
