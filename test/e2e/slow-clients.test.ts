@@ -177,18 +177,13 @@ describe('a server with short limits', () => {
     const client = await stalledFetch();
     const since = Date.now();
     await expectStopped();
-    const pausedMs = Date.now() - since;
     // What was under way before still came, and filled the windows.
     const vaguenessMs = Math.max(0, client.fedAt - since);
-    expect(vaguenessMs).toBeLessThan(STALL_PAUSE_MS);
     await remains.noProcess();
     const session = await door.session({ app: 'large', verdict: 'ended-stalled' });
     const begun = Date.parse(String(session['time'])) - Number(session['durationMs']);
     const endedMs = begun + servedMs(session) - since;
-    expectInTime(pausedMs, STALL_PAUSE_MS, vaguenessMs);
     expectInTime(endedMs, STALL_MS, vaguenessMs);
-    // From the last bytes on, which the client sees later than the server has sent them.
-    expect(endedMs - vaguenessMs).toBeGreaterThan(STALL_MS * 0.9);
     client.resume();
     await client.leave();
   });

@@ -6,6 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.js';
 import { temporaryFolder } from './temporary.js';
 
+/** Both times by one clock, at one moment. */
+const END_OF = `
+  local time, left = redis.call('TIME'), redis.call('PTTL', KEYS[1])
+  return { time[1] * 1000 + math.floor(time[2] / 1000) + left, left }
+`;
+
 export class RedisServer {
   readonly url: string;
   readonly port: number;
@@ -60,6 +66,12 @@ export class RedisServer {
   /** The answer of redis-cli to one command, as it prints it. */
   cli(...command: readonly string[]): string {
     return execFileSync('redis-cli', ['-p', String(this.port), ...command], { encoding: 'utf8' }).trim();
+  }
+
+  /** When a key runs out by itself, in milliseconds since the epoch by the server's own clock; undefined where it is none. */
+  endOf(key: string): number | undefined {
+    const [end, left] = this.cli('EVAL', END_OF, '1', key).split('\n').map(Number);
+    return left !== undefined && left >= 0 ? end : undefined;
   }
 
   async #answers(): Promise<void> {
