@@ -12,8 +12,8 @@ import { makeKeys, type KeyKind } from './keys.js';
 import { Place } from './place.js';
 
 const MIB = 1024 ** 2;
-const SIZE_MIB = 12;
-/** What is under way on the wire when an exchange begins still comes by the old keys, so that there are fewer than 12. */
+const SIZE_MIB = process.env['GITMOUTH_SOAK'] === '1' ? 32 : 8;
+/** What is under way on the wire when an exchange begins still comes by the old keys, so that there are fewer than megabytes. */
 const FEWEST_EXCHANGES = SIZE_MIB / 4;
 /** Random, so that git makes it no smaller. */
 const CONTENT = randomBytes(SIZE_MIB * MIB);
