@@ -37,24 +37,57 @@ export function readProcess(pid: number): ProcessEntry | undefined {
   return { pid, parent: Number(parent), session: Number(session), state, startTicks };
 }
 
+/** The dead may be among them. */
 export function listProcesses(): ProcessEntry[] {
-  return processIds().flatMap((pid) => readProcess(pid) ?? []);
+  return allThat((pid) => readProcess(pid) ?? 'gone');
 }
 
-/** Those whose PID namespace is this one. */
+/** Those whose PID namespace is this one; of the dead that can't be told. */
 export function processesIn(pidNamespace: number): ProcessEntry[] {
-  return processIds()
-    .filter((pid) => pidNamespaceOf(pid) === pidNamespace)
-    .flatMap((pid) => readProcess(pid) ?? []);
+  return allThat((pid) => {
+    const its = pidNamespaceOf(pid);
+    if (its !== undefined && its !== pidNamespace) return 'other';
+    const entry = readProcess(pid) ?? 'gone';
+    return its !== undefined || entry === 'gone' || isDead(entry) ? entry : 'other';
+  });
 }
 
+/** More than one is needed where processes live shorter than it takes to read them all. */
+const MOST_LISTINGS = 10;
+
+/**
+ * All processes that are looked for. One that is dead by the time it is read may have left a child that was not listed
+ * yet: then those who are new are looked at too.
+ */
+function allThat(look: (pid: number) => ProcessEntry | 'gone' | 'other'): ProcessEntry[] {
+  const looked = new Set<number>();
+  const found: ProcessEntry[] = [];
+  for (let listing = 0, isWhole = false; !isWhole && listing < MOST_LISTINGS; listing++) {
+    isWhole = true;
+    for (const pid of processIds().filter((one) => !looked.has(one))) {
+      looked.add(pid);
+      const entry = look(pid);
+      if (entry === 'other') continue;
+      if (entry === 'gone' || isDead(entry)) isWhole = false;
+      if (entry !== 'gone') found.push(entry);
+    }
+  }
+  return found;
+}
+
+function isDead({ state }: ProcessEntry): boolean {
+  return state === 'Z' || state === 'X';
+}
+
+/** The newest first, as they are the most likely to be gone soon. */
 function processIds(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map(Number);
+    .map(Number)
+    .reverse();
 }
 
-/** The children of a process, eldest first. */
+/** The children of a process. */
 export function childrenOf(pid: number): ProcessEntry[] {
   const children = readText(`/proc/${pid}/task/${pid}/children`);
   // A kernel may be built without that file (CONFIG_PROC_CHILDREN).
@@ -84,7 +117,7 @@ export function pidNamespaceOf(pid: number): number | undefined {
 
 export function isRunning(entry: ProcessEntry): boolean {
   const now = readProcess(entry.pid);
-  return now !== undefined && now.startTicks === entry.startTicks && now.state !== 'Z' && now.state !== 'X';
+  return now !== undefined && now.startTicks === entry.startTicks && !isDead(now);
 }
 
 /** Never reaches a later process that was given the same number. */

@@ -116,7 +116,8 @@ describe('a hundred readers that stop in the middle of a clone', () => {
       );
       const left = (await door.usage()).heldBytes - before.heldBytes;
       figure(`after ${READERS} stopped readers have left, held more than before`, mebibytes(left));
-      expect(left).toBeLessThan(8 * MIB);
+      // A tenth of a mebibyte for each, and what Node keeps of its own.
+      expect(left).toBeLessThan(12 * MIB);
     },
     LIMIT_MS,
   );
