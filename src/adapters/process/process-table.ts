@@ -75,7 +75,7 @@ function allThat(look: (pid: number) => ProcessEntry | 'gone' | 'other'): Proces
   return found;
 }
 
-function isDead({ state }: ProcessEntry): boolean {
+export function isDead({ state }: ProcessEntry): boolean {
   return state === 'Z' || state === 'X';
 }
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DynoExit, SignalName } from '../../domain/dyno.js';
 import { Fault } from '../../domain/fault.js';
 import { isReaped, type Child } from './child.js';
-import { listProcesses, signalNumber, signalProcess, type ProcessEntry } from './process-table.js';
+import { isDead, listProcesses, signalNumber, signalProcess, type ProcessEntry } from './process-table.js';
 import type { SandboxProcess } from './sandbox.js';
 import { signalNamed } from './signal-names.js';
 import { Standstill } from './standstill.js';
@@ -116,7 +116,7 @@ export class UnsandboxedProcess implements SandboxProcess {
   #members(): ProcessEntry[] {
     const leader = this.#session;
     if (leader === undefined || this.#isSwept) return [];
-    return listProcesses().filter(({ session, state }) => session === leader && state !== 'Z' && state !== 'X');
+    return listProcesses().filter((entry) => entry.session === leader && !isDead(entry));
   }
 }
 

@@ -6,8 +6,11 @@ import type { DynoChannel } from './channel.js';
 import type { DynoConnection } from './connection.js';
 import type { DynoInput } from './input.js';
 
-/** From KILL to the dyno's word of it. One whose SSH server passes no signals on never says it. */
-const KILL_MS = 1_000;
+/**
+ * From KILL to the dyno's word of it, which comes behind all output that is under way. One whose SSH server passes no
+ * signals on never says it.
+ */
+const KILL_MS = 2_500;
 
 /** A command in a dyno that is reached over SSH. */
 export class SshDynoSession implements DynoSession {
@@ -72,8 +75,13 @@ export class SshDynoSession implements DynoSession {
     }
     ending.settle();
     this.#channel.close();
+    if (!ending.isTold) this.#channel.lose(untold());
     await this.#connection.end();
   }
+}
+
+function untold(): Fault {
+  return new Fault('GM_DYNO_LOST', 'run', `${KILL_MS} ms after KILL the dyno has not told how the command ended`);
 }
 
 function lostBecause(reason: unknown): Fault {
