@@ -5,7 +5,7 @@ import { parseGitCommand, parseGitProtocol, type GitRequest } from '../domain/gi
 import type { AppAccess, Grant } from '../domain/grant.js';
 import { listWithinBinding, withinBinding } from '../domain/key-binding.js';
 import { needsLock, type LockHolder, type LockMode } from '../domain/lock-policy.js';
-import type { PublicKey } from '../domain/public-key.js';
+import type { Proof } from '../domain/proof.js';
 import { isRefusal, type Refusal } from '../domain/refusal.js';
 import { Departure } from '../domain/session-end.js';
 import type { Caller, Connection, Session } from '../domain/session.js';
@@ -64,7 +64,7 @@ export class ServeGit implements GitGateway {
     this.#dynoRun = new DynoRun(parts);
   }
 
-  identify(key: PublicKey, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
+  identify({ key }: Proof, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
     return this.#parts.lookups.identify(key, connection, signal);
   }
 

@@ -1,3 +1,4 @@
+import type { Certificate } from './certificate.js';
 import type { GitRequest } from './git-request.js';
 import type { PublicKey } from './public-key.js';
 import type { User } from './user.js';
@@ -19,6 +20,8 @@ export interface Caller {
   readonly connection: Connection;
   readonly user: User;
   readonly key: PublicKey;
+  /** The certificate by which the key is this user's, where one was shown. */
+  readonly certificate?: Certificate;
 }
 
 /** One git request being served. */

@@ -1,4 +1,4 @@
-import type { PublicKey } from '../domain/public-key.js';
+import type { Proof } from '../domain/proof.js';
 import type { Refusal } from '../domain/refusal.js';
 import type { Caller, Connection } from '../domain/session.js';
 import type { User } from '../domain/user.js';
@@ -11,7 +11,7 @@ export interface GitGateway {
    * Whose key is this? For offers and for proven keys alike; the answer grants nothing by itself.
    * @throws Fault (stage `identify`).
    */
-  identify(key: PublicKey, connection: Connection, signal: AbortSignal): Promise<User | Refusal>;
+  identify(proof: Proof, connection: Connection, signal: AbortSignal): Promise<User | Refusal>;
 
   /**
    * A caller has proven their key. The returned registration lives until `remove` is called on it, at the latest when

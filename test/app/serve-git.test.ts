@@ -280,7 +280,7 @@ describe('the greeting', () => {
   test('is refused when the key was removed meanwhile, whatever is remembered of it', async () => {
     const house = new MemoryHouse();
     const live = unaware(house);
-    await house.serveGit.identify(house.key, live.caller.connection, new AbortController().signal);
+    await house.serveGit.identify({ key: house.key }, live.caller.connection, new AbortController().signal);
     house.platform.removeKey('alice', house.key);
     const visit = house.visit(SHELL, live);
     expect(await visit.exit()).toEqual({ code: 1 });

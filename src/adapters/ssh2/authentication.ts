@@ -1,6 +1,7 @@
 import type { AuthContext, PublicKeyAuthContext } from 'ssh2';
 import type { AdmissionLimits } from '../../domain/admission-policy.js';
 import { isRefusal, type Refusal } from '../../domain/refusal.js';
+import type { Proof } from '../../domain/proof.js';
 import { signatureAlgorithms, type PublicKey } from '../../domain/public-key.js';
 import type { Caller, Connection } from '../../domain/session.js';
 import type { User } from '../../domain/user.js';
@@ -11,7 +12,7 @@ const METHODS: ['publickey'] = ['publickey'];
 
 export interface AuthenticationHost {
   /** Asks whose key it is. Throws when that can't be known. */
-  identify(key: PublicKey, connection: Connection): Promise<User | Refusal>;
+  identify(proof: Proof, connection: Connection): Promise<User | Refusal>;
   /** Whether this user may have one more connection; where not, it has been ended. */
   admit(caller: Caller): Promise<boolean>;
   /** More was tried than one connection may. */
@@ -182,7 +183,7 @@ export class Authentication {
   #identify(key: PublicKey, connection: Connection): Promise<User | Refusal> {
     const known = this.#lookups.get(key.sha256);
     if (known !== undefined) return known;
-    const asked = this.#host.identify(key, connection);
+    const asked = this.#host.identify({ key }, connection);
     this.#lookups.set(key.sha256, asked);
     return asked;
   }

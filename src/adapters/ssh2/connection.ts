@@ -110,7 +110,7 @@ export class SshConnection {
     };
     this.#authentication = new Authentication(
       {
-        identify: (key, connection) => options.gateway.identify(key, connection, this.#gone.signal),
+        identify: (proof, connection) => options.gateway.identify(proof, connection, this.#gone.signal),
         admit: (caller) => this.#admit(caller),
         tooMany: (what) => {
           arrival.turnAway(what);

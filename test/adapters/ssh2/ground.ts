@@ -18,6 +18,7 @@ import { SystemClock } from '../../../src/adapters/system/clock.js';
 import { PenaltyBook } from '../../../src/app/penalty-book.js';
 import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.js';
 import { DEFAULT_PENALTY_RULES, type PenaltyRules } from '../../../src/domain/penalty-policy.js';
+import type { Proof } from '../../../src/domain/proof.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
 import type { Refusal } from '../../../src/domain/refusal.js';
 import type { Caller, Connection } from '../../../src/domain/session.js';
@@ -46,7 +47,7 @@ export class ScriptedGateway implements GitGateway {
   /** What is done with a request; by default it is told who is asking. */
   command: (request: Request) => Promise<void> = sayWho;
 
-  identify(key: PublicKey, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
+  identify({ key }: Proof, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
     this.lookups.push(key.sha256);
     return this.authenticator.identify(key, connection, signal);
   }
