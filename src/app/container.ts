@@ -36,6 +36,7 @@ import { ServeGit } from './serve-git.js';
 import { SessionReports } from './session-reports.js';
 import { openState, type State } from './state/state.js';
 import { tokens, type Lifecycle } from './tokens.js';
+import { version } from './version.js';
 
 /** What a running gateway holds in its hands. */
 export interface Parts {
@@ -213,6 +214,7 @@ function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Pla
     newSessionId: () => newId('s'),
     limits: () => config.limits,
     lockMode: () => config.locks.mode,
+    server: `gitmouth ${version()}`,
     appNames: config.platform.kind === 'http' ? 'with-owner' : 'plain',
   });
   let doors = doorsOf(config, loadOrCreateHostKeys(...hostKeysAt(config)));

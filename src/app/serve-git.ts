@@ -2,10 +2,11 @@ import { setMaxListeners } from 'node:events';
 import type { AppNames } from '../domain/app-name.js';
 import type { DynosFull } from '../domain/dyno-queue.js';
 import { parseGitCommand, parseGitProtocol, type GitRequest } from '../domain/git-request.js';
-import type { AppAccess, Grant } from '../domain/grant.js';
-import { listWithinBinding, withinBinding } from '../domain/key-binding.js';
+import type { Grant } from '../domain/grant.js';
+import { withinBinding } from '../domain/key-binding.js';
 import { needsLock, type LockHolder, type LockMode } from '../domain/lock-policy.js';
 import type { Proof } from '../domain/proof.js';
+import { parseQuestion } from '../domain/question.js';
 import { isRefusal, type Refusal } from '../domain/refusal.js';
 import { Departure } from '../domain/session-end.js';
 import type { Caller, Connection, Session } from '../domain/session.js';
@@ -14,7 +15,6 @@ import type { User } from '../domain/user.js';
 import { verdictOf, type Outcome } from '../domain/verdict.js';
 import { platformWords } from '../domain/words/lines.js';
 import { drainNotice, dynoWaitingWords, waitingWords } from '../domain/words/progress.js';
-import type { AccessControl } from '../ports/access-control.js';
 import type { ClientChannel } from '../ports/client-channel.js';
 import type { Ask, GitGateway } from '../ports/git-gateway.js';
 import type { Lease, RepositoryLocks } from '../ports/repository-locks.js';
@@ -23,20 +23,15 @@ import { heldBytes } from './bridge.js';
 import { DynoRun, type DynoRunParts } from './dyno-run.js';
 import type { DynoSlots } from './dyno-slots.js';
 import type { DynoAnswer } from './dyno-wait.js';
-import type { KeyLookups } from './key-lookups.js';
 import { onAbort } from './on-abort.js';
 import { Patience } from './patience.js';
-import type { PenaltyBook } from './penalty-book.js';
 import { outcomeOf, refused, type Run, type Visit } from './run.js';
+import { SelfReports, type SelfReportsParts } from './self-reports.js';
 import { endAfter } from './session-limits.js';
-import { faultFacts, SessionRecord } from './session-record.js';
+import { SessionRecord } from './session-record.js';
 import { tellWhileWaiting } from './waiting-notices.js';
 
-export interface ServeGitParts extends DynoRunParts {
-  readonly lookups: KeyLookups;
-  readonly accessControl: AccessControl;
-  readonly locks: RepositoryLocks;
-  readonly penaltyBook: PenaltyBook;
+export interface ServeGitParts extends DynoRunParts, SelfReportsParts {
   readonly dynoSlots: DynoSlots;
   readonly connections: LiveConnections;
   readonly newSessionId: () => string;
@@ -47,10 +42,13 @@ export interface ServeGitParts extends DynoRunParts {
   readonly appNames: AppNames;
 }
 
+const DRAINING: Refusal = { kind: 'draining' };
+
 /** The one use case: authorise, lock, provision, connect, join, and give everything back. */
 export class ServeGit implements GitGateway {
   readonly #parts: ServeGitParts;
   readonly #dynoRun: DynoRun;
+  readonly #selfReports: SelfReports;
   readonly #drained = new AbortController();
   /** The sessions that wait for a dyno. */
   readonly #inQueue = new Set<string>();
@@ -62,6 +60,7 @@ export class ServeGit implements GitGateway {
     // Every session listens; more than ten are no leak.
     setMaxListeners(0, this.#drained.signal);
     this.#dynoRun = new DynoRun(parts);
+    this.#selfReports = new SelfReports(parts);
   }
 
   identify({ key }: Proof, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
@@ -121,6 +120,7 @@ export class ServeGit implements GitGateway {
       unlink();
     }
     const verdict = verdictOf(outcome, caller, record.id);
+    if (verdict.answer !== undefined) channel.stdout.write(verdict.answer);
     await channel.finish(verdict);
     observer.record(record.ended(outcome, verdict));
   }
@@ -128,8 +128,11 @@ export class ServeGit implements GitGateway {
   async #answer(ask: Ask, visit: Visit): Promise<Outcome> {
     const { live, record, control } = visit;
     control.signal.throwIfAborted();
-    const tooLate = refused({ kind: 'draining' });
-    if (ask.kind === 'shell') return this.#isDraining ? tooLate : this.#answerShell(visit);
+    const tooLate = refused(DRAINING);
+    if (ask.kind === 'shell') return this.#isDraining ? tooLate : this.#selfReports.greet(visit);
+    const question = parseQuestion(ask.command);
+    if (question !== undefined)
+      return this.#selfReports.answer(question, visit, this.#isDraining ? DRAINING : undefined);
     const command = parseGitCommand(ask.command, this.#parts.appNames);
     if (isRefusal(command)) return refused(command);
     const request: GitRequest = { ...command, protocol: parseGitProtocol(ask.gitProtocol ?? '') ?? 0 };
@@ -137,36 +140,6 @@ export class ServeGit implements GitGateway {
     if (this.#isDraining) return tooLate;
     const session: Session = { id: record.id, caller: live.caller, request };
     return this.#serveRequest({ session, ...visit });
-  }
-
-  async #answerShell(visit: Visit): Promise<Outcome> {
-    const refusal = await this.#parts.penaltyBook.refusalOf(visit.live.caller);
-    return refusal === undefined ? this.#greet(visit) : refused(refusal);
-  }
-
-  /** Nothing is opened for a greeting, so it asks itself whether the key is still good. */
-  async #greet(visit: Visit): Promise<Outcome> {
-    const { live, limits, patience } = visit;
-    const { key, connection } = live.caller;
-    const answer = await patience.ask('identify', limits.authorizeMs, (signal) =>
-      this.#parts.lookups.identifyAnew(key, connection, signal),
-    );
-    if (isRefusal(answer)) return refused({ kind: 'key-removed' });
-    return { kind: 'greeted', apps: await this.#appsOf({ key, connection, user: answer }, visit) };
-  }
-
-  /** A greeting is worth giving without them. */
-  async #appsOf(caller: Caller, visit: Visit): Promise<readonly AppAccess[] | undefined> {
-    const { limits, control, patience } = visit;
-    const { accessControl, observer } = this.#parts;
-    try {
-      const apps = await patience.ask('authorize', limits.authorizeMs, (asked) => accessControl.list(caller, asked));
-      return apps === undefined ? undefined : listWithinBinding(caller.user, apps);
-    } catch (error) {
-      control.signal.throwIfAborted();
-      observer.record({ type: 'fault', fault: faultFacts(error), connection: caller.connection.id });
-      return undefined;
-    }
   }
 
   async #serveRequest(run: Run): Promise<Outcome> {

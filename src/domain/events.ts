@@ -78,7 +78,7 @@ export type DomainEvent =
       readonly software: string;
       readonly login: string;
       /** How the keys of this connection were exchanged, as `mlkem768x25519-sha256`. */
-      readonly keyExchange: string;
+      readonly keyExchange?: string;
     }
   | {
       readonly type: 'login-failed';

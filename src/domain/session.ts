@@ -1,5 +1,6 @@
 import type { Certificate } from './certificate.js';
 import type { GitRequest } from './git-request.js';
+import type { Negotiated } from './negotiated.js';
 import type { PublicKey } from './public-key.js';
 import type { User } from './user.js';
 
@@ -13,6 +14,8 @@ export interface Connection {
   readonly software: string;
   /** The SSH login name, as sent: print it only through `printable`. */
   readonly login: string;
+  /** What its first key exchange agreed on; a later one changes the keys and, if the client likes, the rest. */
+  readonly negotiated?: Negotiated;
 }
 
 /** A user on a connection, proven to hold a key. */

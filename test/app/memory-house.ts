@@ -136,6 +136,7 @@ export class MemoryHouse {
       newSessionId: () => `s-${++this.#sessions}`,
       limits: () => allLimits,
       lockMode: () => this.lockMode,
+      server: 'gitmouth 1.2.3',
       appNames: 'plain',
     });
   }

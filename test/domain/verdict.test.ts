@@ -53,7 +53,7 @@ const REFUSAL_WORDS: Record<Refusal['kind'], readonly string[]> = {
   'wrong-login': ["Log in as 'git': ssh://git@…/<app>.git"],
   'invalid-command': [
     "'rm -rf /' is not a command of this door.",
-    'It serves git alone: git clone, git fetch and git push over this address.',
+    'It serves git alone: git clone, git fetch and git push over this address; whoami and doctor say what it knows of you.',
   ],
   'invalid-path': [
     "'git-upload-pack '../x'' does not name an app.",
@@ -140,6 +140,8 @@ This door speaks git and gives no shell. Use it from a repository:
 
     git remote add deploy <this address>:<app>.git
     git push deploy HEAD
+
+\`ssh <this address> doctor\` tells what this door knows of you and your connection.
 
 (Connection c-1.)
 `,
@@ -331,6 +333,10 @@ describe('the label for logs and metrics', () => {
     [{ kind: 'ran', exit: { kind: 'code', code: 0 } }, 'exit-0'],
     [{ kind: 'ran', exit: { kind: 'signal', signal: 'KILL' } }, 'signal-KILL'],
     [{ kind: 'greeted' }, 'greeted'],
+    [
+      { kind: 'answered', report: { question: 'doctor', caller: alice, apps: [], locks: [], server: 'x' } },
+      'answered-doctor',
+    ],
     [{ kind: 'refused', refusal: REFUSALS['no-access'] }, 'refused-no-access'],
     [{ kind: 'faulted', fault: new Fault('GM_DYNO_LOST', 'run', 'lost') }, 'fault-GM_DYNO_LOST'],
     [{ kind: 'ended', reason: 'client-left' }, 'ended-client-left'],

@@ -81,9 +81,10 @@ function outcomeBody(outcome: SessionOutcome): object {
       return { kind: 'ended', reason: outcome.reason };
     case 'crashed':
       return { kind: 'crashed' };
-    // Whoever was refused or greeted has used no dyno.
+    // Whoever was refused, greeted or answered has used no dyno.
     case 'refused':
     case 'greeted':
+    case 'answered':
     case 'abandoned':
       return { kind: 'abandoned' };
   }

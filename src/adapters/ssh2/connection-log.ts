@@ -15,7 +15,7 @@ export class ConnectionLog {
     this.#id = id;
   }
 
-  loggedIn({ connection, user, key }: Caller, keyExchange: string): void {
+  loggedIn({ connection, user, key }: Caller): void {
     this.#observer.record({
       type: 'login-succeeded',
       connection: connection.id,
@@ -24,7 +24,7 @@ export class ConnectionLog {
       fingerprint: key.sha256,
       software: connection.software,
       login: connection.login,
-      keyExchange,
+      ...(connection.negotiated === undefined ? {} : { keyExchange: connection.negotiated.keyExchange }),
     });
   }
 

@@ -204,7 +204,8 @@ export class SshConnection {
       this.#logins.add(proceed);
     });
     client.on('authentication', (context) => {
-      this.#facts = { ...this.#facts, login: context.username };
+      const { negotiated } = this.#wire;
+      this.#facts = { ...this.#facts, login: context.username, ...(negotiated === undefined ? {} : { negotiated }) };
       void this.#logins.decide(this.#authentication.handle(context, this.#facts));
     });
     client.on('ready', () => {
@@ -260,9 +261,8 @@ export class SshConnection {
 
   #ready(): void {
     const { caller } = this.#authentication;
-    const { keyExchange } = this.#wire;
-    if (caller === undefined || keyExchange === undefined) throw new Error('logged in without a proof');
-    this.#log.loggedIn(caller, keyExchange);
+    if (caller === undefined) throw new Error('logged in without a proof');
+    this.#log.loggedIn(caller);
     this.#arrival.loggedIn();
     this.#watchIdleness();
     const live = this.#options.gateway.admit(caller);

@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import type ssh2 from 'ssh2';
 import type { Connection as Ssh2Connection, ServerChannel, Session as Ssh2Session } from 'ssh2';
+import type { Negotiated } from '../../domain/negotiated.js';
 import { addExchange, type KeyExchangeMethod } from './added-exchange.js';
 import { bannerMessage, disconnectMessage, exitSignalMessage, signatureAlgorithmsMessage } from './messages.js';
 import type { ChannelParts, ClientParts, ConnectionParts, NewOffer, Protocol, SessionParts } from './ssh2-parts.js';
@@ -97,9 +98,18 @@ export abstract class Wire {
     this.#connection.on('handshake', listener);
   }
 
-  /** The key exchange that the keys in use came by, by its name in a KEXINIT; undefined before the first. */
-  get keyExchange(): string | undefined {
-    return this.protocol._kex?.negotiated.kex;
+  /** What the exchange of the keys in use agreed on; undefined before the first. */
+  get negotiated(): Negotiated | undefined {
+    const agreed = this.protocol._kex?.negotiated;
+    return (
+      agreed && {
+        keyExchange: agreed.kex,
+        hostKey: agreed.serverHostKey,
+        cipherIn: agreed.cs.cipher,
+        cipherOut: agreed.sc.cipher,
+        isStrict: this.protocol._strictMode === true,
+      }
+    );
   }
 
   /**

@@ -12,6 +12,8 @@ export interface Protocol {
   /** Undefined until the peer's identification line has come. */
   readonly _decipher: { _onPayload(payload: Buffer): unknown } | undefined;
   readonly _authenticated: boolean;
+  /** Undefined until the first KEXINITs have been compared. */
+  readonly _strictMode: boolean | undefined;
   _skipNextInboundPacket: boolean;
   _offer: Offer;
   _cipher: { encrypt(packet: Buffer): void };
@@ -44,7 +46,12 @@ export const CURVE25519 = 'curve25519-sha256';
 /** One key exchange (KeyExchange of lib/protocol/kex.js). */
 export interface ExchangeParts {
   type: string;
-  readonly negotiated: { kex: string };
+  readonly negotiated: {
+    kex: string;
+    readonly serverHostKey: string;
+    readonly cs: { readonly cipher: string };
+    readonly sc: { readonly cipher: string };
+  };
   remoteExtInfoEnabled?: boolean;
   /** Until it has ended. */
   _remoteKexinit: Buffer;

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { isFault } from '../../domain/fault.js';
 import { ConfigError, readConfig } from '../config.js';
@@ -17,6 +16,7 @@ import {
   addSessionCommands,
 } from './server-commands.js';
 import { addUserCommands } from './users.js';
+import { version } from '../version.js';
 
 const EXIT_PROBLEM = 1;
 
@@ -100,9 +100,4 @@ function explain(error: unknown): string {
   }
   const isUnexpected = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
   return isUnexpected && !(error instanceof ConfigError) ? (error.stack ?? error.message) : error.message;
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -18,6 +18,8 @@ export function greetingWords(caller: Caller, apps: readonly AppAccess[] | undef
     '    git remote add deploy <this address>:<app>.git',
     '    git push deploy HEAD',
     '',
+    '`ssh <this address> doctor` tells what this door knows of you and your connection.',
+    '',
     ...(apps === undefined ? [] : [...appLines(apps), '']),
     `(Connection ${printable(caller.connection.id)}.)`,
     '',

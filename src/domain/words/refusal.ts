@@ -33,7 +33,7 @@ export function refusalLines(refusal: Refusal): readonly string[] {
     case 'invalid-command':
       return [
         `'${printable(refusal.command, 80)}' is not a command of this door.`,
-        'It serves git alone: git clone, git fetch and git push over this address.',
+        'It serves git alone: git clone, git fetch and git push over this address; whoami and doctor say what it knows of you.',
       ];
     case 'invalid-path':
       return [
