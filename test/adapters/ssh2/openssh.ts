@@ -26,7 +26,8 @@ export function openssh(
     options = [],
     command = 'who',
     host = '127.0.0.1',
-  }: Partial<Record<'command' | 'host', string>> & {
+    ssh = 'ssh',
+  }: Partial<Record<'command' | 'host' | 'ssh', string>> & {
     options?: readonly string[];
   } = {},
 ): Promise<Result> {
@@ -34,7 +35,7 @@ export function openssh(
   const lines = ground.hostKeys.map(({ publicLine }) => `[${host}]:${ground.port} ${publicLine}\n`);
   writeFileSync(knownHosts, lines.join(''));
   return execute(
-    'ssh',
+    ssh,
     [
       ...['-F', '/dev/null', '-i', keyFile, '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none'],
       ...['-o', `UserKnownHostsFile=${knownHosts}`, '-o', 'StrictHostKeyChecking=yes', '-o', 'BatchMode=yes'],

@@ -7,8 +7,10 @@ import { turnedAwayLine } from '../../../../src/domain/words/turned-away.js';
 import { HostileClient } from '../../../support/hostile/client.js';
 import { Hybrid, HYBRID, kexInit, readKexInit } from '../../../support/hostile/key-exchange.js';
 import { HostileWire } from '../../../support/hostile/wire.js';
+import { needs, NEWER_SSH } from '../../../support/programs.js';
 import { MESSAGE, message, Reader, string } from '../../../support/ssh-bytes.js';
 import { makePair, openGround, type Ground } from '../ground.js';
+import { generateKey, openssh } from '../openssh.js';
 import { aboveModulus, LOW_ORDER } from './keys.js';
 
 const alice = makePair();
@@ -60,6 +62,15 @@ describe('a session', () => {
     }
     expect(wire.exchanges).toBe(5);
     expect(wire.count(7)).toBe(kex.includes('ext-info-c') ? 1 : 0);
+  });
+
+  needs('newer-ssh', 'ssh-keygen').test('over the hybrid with OpenSSH 10 is served', async () => {
+    await logIn(CURVE);
+    const key = await generateKey('-t', 'ed25519');
+    ground.gateway.platform.register('bob', key.publicKey);
+    const { stdout, stderr } = await openssh(ground, key.path, { ssh: NEWER_SSH, options: ['-v'] });
+    expect(/kex: algorithm: (\S+)/.exec(stderr)?.[1]).toBe(HYBRID);
+    expect(stdout).toContain('bob');
   });
 
   test('is told in the log with what was agreed on', async () => {
