@@ -14,7 +14,7 @@ export function isLoopback(host: string): boolean {
  * one customer or machine is given (RFC 6177). One spelling for each (RFC 5952), without a zone.
  */
 export function sourceOf(address: string): string {
-  const groups = groupsOf(address.replace(/%.*$/s, ''));
+  const groups = ipv6Groups(address.replace(/%.*$/s, ''));
   if (groups === undefined) return address;
   if (isIpv4Mapped(groups)) return bytesOf(groups.slice(6)).join('.');
   const network = groups.slice(0, 4);
@@ -23,7 +23,7 @@ export function sourceOf(address: string): string {
 }
 
 /** The eight groups of an IPv6 address; undefined for everything else. */
-function groupsOf(address: string): number[] | undefined {
+export function ipv6Groups(address: string): number[] | undefined {
   const hexadecimal = address.replace(/(?<=:)\d+\.\d+\.\d+\.\d+$/, (dotted) =>
     hexadecimalOf(dotted.split('.').map(Number)),
   );
