@@ -32,6 +32,7 @@ export function project(displayName, folder, more = {}) {
 
 export default {
   maxWorkers: 2,
+  testSequencer: '<rootDir>/test/support/longest-first.mjs',
   // Setting it makes Jest use worker processes always: Jest's own timers in the main one would blur the leak guard.
   workerIdleMemoryLimit: '2GB',
   reporters: ['default', '<rootDir>/test/support/reporter.mjs'],
