@@ -5,18 +5,21 @@ import type { CreationRule } from '../domain/access-policy.js';
 import type { AlgorithmSet } from '../domain/algorithm-set.js';
 import type { AdmissionLimits } from '../domain/admission-policy.js';
 import type { DynoLimits } from '../domain/dyno-policy.js';
+import type { ProxyRules } from '../domain/proxy-rules.js';
 import type { PenaltyRules } from '../domain/penalty-policy.js';
 import type { TimeLimits } from '../domain/time-limits.js';
 import { printable } from '../domain/words/printable.js';
 import { ADMISSION_SETTINGS, readAdmission } from './admission-settings.js';
 import { readConfigFile } from './config-file.js';
+import { FRONT_SETTINGS, readProxies } from './front-settings.js';
+import { listenAddresses, type ListenAddress } from './listen-addresses.js';
 import { OPERATING_SETTINGS } from './operating-settings.js';
 import { PENALTY_SETTINGS, readPenalties } from './penalty-settings.js';
 import { PHASE_SETTINGS, readPhases } from './phase-settings.js';
 import { readPlatform, type PlatformConfig } from './platform-config.js';
 import { PLATFORM_SETTINGS, SECRET_SETTINGS } from './platform-settings.js';
 import { LOCK_SETTINGS, readLocks, type LockConfig } from './lock-settings.js';
-import { address, MIB, onOff, seconds, whole } from './setting-checks.js';
+import { MIB, onOff, seconds, whole } from './setting-checks.js';
 import { readState, SECRET_STATE_SETTINGS, STATE_SETTINGS, type StateConfig } from './state-settings.js';
 
 /** Everything that can be set, read once and passed on. */
@@ -25,7 +28,10 @@ export interface Config {
   readonly platform: PlatformConfig;
   readonly state: StateConfig;
   readonly locks: LockConfig;
-  readonly listen: { readonly host: string; readonly port: number };
+  /** At least one. */
+  readonly listen: readonly ListenAddress[];
+  /** Those in front of this server. */
+  readonly proxies: ProxyRules;
   readonly loginName?: string;
   readonly algorithms: AlgorithmSet;
   readonly hooksFolder?: string;
@@ -43,7 +49,7 @@ export interface Config {
   /** From SIGTERM on, how long everything is served still, in milliseconds. */
   readonly drainDelayMs: number;
   /** Where `/livez` and `/readyz` are served. */
-  readonly healthListen?: { readonly host: string; readonly port: number };
+  readonly healthListen?: ListenAddress;
   readonly log: { readonly format: 'auto' | 'json' | 'text'; readonly level: 'debug' | 'info' | 'warn' | 'error' };
   /** Every setting as it was written or by default, by its name: what one configuration is told from another by. */
   readonly written: Readonly<Record<string, string>>;
@@ -69,8 +75,6 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
-
-const listen = address('must be HOST:PORT, such as 127.0.0.1:2222 or [::]:22');
 
 const numericUser = z.string().transform((text, context) => {
   const match = /^(\d{1,9})(?::(\d{1,9}))?$/.exec(text);
@@ -100,7 +104,11 @@ const adapters = z.string().transform((text, context) => {
 /** Every setting, with its check and its default, in the order of the README's table. */
 const SETTINGS = {
   GITMOUTH_DATA: [folder, './data', 'Folder of the database, the host keys and the repositories; made when missing.'],
-  GITMOUTH_LISTEN: [listen, '127.0.0.1:2222', 'Address and port to listen on; `[::]:22` for every interface.'],
+  GITMOUTH_LISTEN: [
+    listenAddresses,
+    '127.0.0.1:2222',
+    'Address and port to listen on, or several with commas between; `[::]:22` for every interface.',
+  ],
   GITMOUTH_LOGIN_NAME: [
     z.string().regex(/^[A-Za-z0-9._-]{1,32}$/, "must be a login name of letters, digits, '.', '_' and '-'"),
     '',
@@ -172,6 +180,7 @@ const SETTINGS = {
   ...ADMISSION_SETTINGS,
   ...PENALTY_SETTINGS,
   ...PHASE_SETTINGS,
+  ...FRONT_SETTINGS,
 } as const satisfies Record<string, readonly [z.ZodType<unknown, string>, string, string]>;
 
 type Name = keyof typeof SETTINGS;
@@ -247,6 +256,7 @@ export function readConfig(
     listen: isSet('GITMOUTH_LISTEN')
       ? must('GITMOUTH_LISTEN')
       : (listenAsBefore(read('GITMOUTH_PORT')) ?? must('GITMOUTH_LISTEN')),
+    proxies: readProxies({ must, read }),
     ...(loginName === undefined ? {} : { loginName }),
     ...(hooksFolder === undefined ? {} : { hooksFolder }),
     algorithms: must('GITMOUTH_ALGORITHMS'),
@@ -286,7 +296,7 @@ function definedOf(values: Readonly<Record<string, string | undefined>>): Readon
 
 /** Where the original listened. */
 function listenAsBefore(port: number | undefined): Config['listen'] | undefined {
-  return port === undefined ? undefined : { host: '0.0.0.0', port };
+  return port === undefined ? undefined : [{ host: '0.0.0.0', port }];
 }
 
 /** The operating system's account and home: what a first start makes its first user of. */

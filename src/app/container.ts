@@ -262,6 +262,7 @@ function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Pla
 function doorsOf(config: Config, hostKeys: readonly HostKey[]): SshServerChanges {
   return {
     limits: config.admission,
+    proxies: config.proxies,
     hostKeys,
     algorithms: config.algorithms,
     ...(config.loginName === undefined ? {} : { enforcedLogin: config.loginName }),

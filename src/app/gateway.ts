@@ -4,6 +4,7 @@ import type { LiveConnection } from '../ports/live-connections.js';
 import { ConfigError, type Config } from './config.js';
 import { createContainer, type Parts } from './container.js';
 import { holdingProcess } from './hold-process.js';
+import { addressText, isIpv6Only, type ListenAddress } from './listen-addresses.js';
 import { listenProblem } from './listen-problem.js';
 import { reasonOf } from './reason.js';
 import { differences, type Reload } from './reload.js';
@@ -21,14 +22,20 @@ const HURRIED_FINISH_MS = 1_000;
 /** How long a step of a start may go on that was given up. */
 const GIVING_UP_MS = 5_000;
 
+/** Where it listens, each with the port it was given where it asked for any. */
+export interface Listening extends ListenAddress {
+  readonly all: readonly ListenAddress[];
+}
+
 /** A gitmouth inside a program: what the command line runs, and other programs may embed. */
 export interface Gateway {
   /**
-   * Makes everything ready and listens.
+   * Makes everything ready and listens, on all addresses or on none.
+   * @returns the first address, and all of them.
    * @throws Error whose message says what to do, when a start makes no sense, and one that says so where it was drained or
    *   stopped before it listened; nothing is left running then.
    */
-  start(): Promise<{ readonly host: string; readonly port: number }>;
+  start(): Promise<Listening>;
   /**
    * Begins with another configuration as far as that is possible while it runs (README, "Reloading"), in one go: what runs
    * keeps what it began with. Without success nothing has changed, and why is in the log too.
@@ -74,15 +81,15 @@ class RunningGateway implements Gateway {
     this.#health = new HealthServer(() => this.#unreadiness());
   }
 
-  start(): Promise<{ host: string; port: number }> {
+  start(): Promise<Listening> {
     const start = this.#start(this.#givenUp.signal);
     this.#starting = start.catch(() => undefined);
     return start;
   }
 
-  async #start(givenUp: AbortSignal): Promise<{ host: string; port: number }> {
-    const { lifecycles, server, reports, observer, sandbox } = this.#parts;
-    const { adapters, listen, platform, healthListen } = this.#parts.config();
+  async #start(givenUp: AbortSignal): Promise<Listening> {
+    const { lifecycles, reports, observer, sandbox } = this.#parts;
+    const { adapters, platform, healthListen } = this.#parts.config();
     try {
       givenUp.throwIfAborted();
       const health =
@@ -93,26 +100,45 @@ class RunningGateway implements Gateway {
         await lifecycle.prepare(givenUp);
       }
       givenUp.throwIfAborted();
-      const address = await inWords(listen, undefined, (host, port) => server.listen(host, port));
+      const [first, ...others] = await this.#listen();
       givenUp.throwIfAborted();
       this.#isListening = true;
       const hostKeys = this.#parts.hostKeys().map((key) => `${key.algorithm} ${key.fingerprint}`);
       observer.record({
         type: 'server-started',
-        address: `${address.address}:${address.port}`,
-        ...(health === undefined ? {} : { health: `${health.address}:${health.port}` }),
+        address: addressText(first),
+        ...(others.length === 0 ? {} : { alsoOn: others.map(addressText) }),
+        ...(health === undefined ? {} : { health: addressText({ host: health.address, port: health.port }) }),
         hostKeys,
         platform: platform.kind,
         ...(sandbox === undefined ? {} : { sandbox }),
         ...(adapters.length === 0 ? {} : { adapters }),
       });
       reports.start();
-      return { host: address.address, port: address.port };
+      return { ...first, all: [first, ...others] };
     } catch (error) {
       this.#close();
+      // Of an address that was listened on already.
+      this.#parts.server.cutConnections();
       this.#health.close();
       throw error;
     }
+  }
+
+  /** @throws Error in words, for the first that can't be had. */
+  async #listen(): Promise<[ListenAddress, ...ListenAddress[]]> {
+    const { listen } = this.#parts.config();
+    const listening: ListenAddress[] = [];
+    for (const wanted of listen) {
+      const isAlone = isIpv6Only(wanted, listen);
+      const { address, port } = await inWords(wanted, undefined, (host, number) =>
+        this.#parts.server.listen(host, number, isAlone),
+      );
+      listening.push({ host: address, port });
+    }
+    const [first, ...others] = listening;
+    if (first === undefined) throw new Error('there is no address to listen on');
+    return [first, ...others];
   }
 
   connections(): readonly LiveConnection[] {
@@ -234,7 +260,7 @@ class RunningGateway implements Gateway {
 
 /** @throws Error in words for the operator, where listening on an address fails as it often does. */
 async function inWords<T>(
-  address: Config['listen'],
+  address: ListenAddress,
   setting: string | undefined,
   listen: (host: string, port: number) => Promise<T>,
 ): Promise<T> {

@@ -1,6 +1,7 @@
 /** What of a configuration can be replaced while gitmouth runs, and what another one means for it. */
 import { ADMISSION_SETTINGS } from './admission-settings.js';
 import type { Config } from './config.js';
+import { FRONT_SETTINGS } from './front-settings.js';
 import { PENALTY_SETTINGS } from './penalty-settings.js';
 import { PHASE_SETTINGS } from './phase-settings.js';
 
@@ -29,6 +30,7 @@ const RELOADABLE: readonly string[] = [
   ...Object.keys(ADMISSION_SETTINGS),
   ...Object.keys(PENALTY_SETTINGS),
   ...Object.keys(PHASE_SETTINGS),
+  ...Object.keys(FRONT_SETTINGS),
 ];
 
 export interface Reload {
@@ -42,13 +44,13 @@ export interface Reload {
 export function reloaded(present: Config, wanted: Config): Config {
   const { loginName: _login, hooksFolder: _hooks, ...lasting } = present;
   const { loginName, hooksFolder, algorithms, sandbox, dynoUser, dynoNetwork, dynoLimits, maxPackBytes } = wanted;
-  const { creation, limits, admission, penalties, drainDelayMs, log, written } = wanted;
+  const { creation, limits, admission, penalties, proxies, drainDelayMs, log, written } = wanted;
   return Object.freeze({
     ...lasting,
     ...(loginName === undefined ? {} : { loginName }),
     ...(hooksFolder === undefined ? {} : { hooksFolder }),
     ...{ algorithms, sandbox, dynoUser, dynoNetwork, dynoLimits, maxPackBytes, creation },
-    ...{ limits, admission, penalties, drainDelayMs },
+    ...{ limits, admission, penalties, proxies, drainDelayMs },
     locks: { leaseMs: present.locks.leaseMs, mode: wanted.locks.mode },
     log: { format: present.log.format, level: log.level },
     written: { ...present.written, ...only(written, (name) => RELOADABLE.includes(name)) },

@@ -12,6 +12,8 @@ export type DomainEvent =
   | {
       readonly type: 'server-started';
       readonly address: string;
+      /** The other addresses, where it listens on several. */
+      readonly alsoOn?: readonly string[];
       /** Where its health can be asked for, if anywhere. */
       readonly health?: string;
       readonly hostKeys: readonly string[];
@@ -37,7 +39,14 @@ export type DomainEvent =
       readonly needRestart: readonly string[];
     }
   | { readonly type: 'server-stopped' }
-  | { readonly type: 'connection-opened'; readonly connection: string; readonly address: string; readonly port: number }
+  | {
+      readonly type: 'connection-opened';
+      readonly connection: string;
+      readonly address: string;
+      readonly port: number;
+      /** The proxy that has told whose connection it is, where one has. */
+      readonly via?: string;
+    }
   | {
       readonly type: 'connection-closed';
       readonly connection: string;

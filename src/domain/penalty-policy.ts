@@ -126,6 +126,9 @@ const CONDUCT: Readonly<Record<TurnedAway, 'late-login' | 'broken-protocol' | 'o
   'no-keys-agreed': 'not-theirs',
   idle: 'not-theirs',
   'keepalive-timeout': 'not-theirs',
+  'no-proxy-header': 'not-theirs',
+  'bad-proxy-header': 'not-theirs',
+  'proxy-header-timeout': 'not-theirs',
   'too-many-pending-logins': 'broken-protocol',
   'unread-output': 'broken-protocol',
   'stalled-output': 'broken-protocol',
@@ -134,6 +137,7 @@ const CONDUCT: Readonly<Record<TurnedAway, 'late-login' | 'broken-protocol' | 'o
   'message-out-of-place': 'broken-protocol',
   'window-exceeded': 'broken-protocol',
   'bad-identification': 'broken-protocol',
+  'untrusted-proxy': 'broken-protocol',
   'broken-protocol': 'broken-protocol',
 };
 

@@ -26,7 +26,7 @@ describe('the file of settings', () => {
     const file = fileOf('GITMOUTH_DATA=/f\nGITMOUTH_LISTEN=127.0.0.1:1\nGITMOUTH_LOGIN_NAME=file\nGITMOUTH_DYNOS=7\n');
     const environment = { GITMOUTH_CONFIG: file, GITMOUTH_LISTEN: '127.0.0.1:2', GITMOUTH_LOGIN_NAME: 'environment' };
     expect(readConfig({ GITMOUTH_LISTEN: '127.0.0.1:3' }, environment)).toMatchObject({
-      ...{ dataFolder: '/f', listen: { port: 3 }, loginName: 'environment', admission: { dynos: 7 } },
+      ...{ dataFolder: '/f', listen: [{ port: 3 }], loginName: 'environment', admission: { dynos: 7 } },
       ...{ sandbox: 'auto' },
     });
   });

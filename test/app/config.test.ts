@@ -30,7 +30,7 @@ describe('with nothing set', () => {
   test('the server is for this machine alone, with everything in ./data', () => {
     expect(config).toMatchObject({
       dataFolder: resolve('data'),
-      listen: { host: '127.0.0.1', port: 2222 },
+      listen: [{ host: '127.0.0.1', port: 2222 }],
       algorithms: 'modern',
       sandbox: 'auto',
       dynoUser: { uid: 60_900, gid: 60_900 },
@@ -104,12 +104,27 @@ describe('a setting', () => {
   });
 
   test.each([
-    ['127.0.0.1:22', { host: '127.0.0.1', port: 22 }],
-    ['[::]:22', { host: '::', port: 22 }],
-    ['[2001:db8::1]:2222', { host: '2001:db8::1', port: 2222 }],
-    ['[::ffff:192.0.2.1]:2222', { host: '::ffff:192.0.2.1', port: 2222 }],
-    ['localhost:0', { host: 'localhost', port: 0 }],
-    ['git.example.com:65535', { host: 'git.example.com', port: 65535 }],
+    ['127.0.0.1:22', [{ host: '127.0.0.1', port: 22 }]],
+    ['[::]:22', [{ host: '::', port: 22 }]],
+    ['[2001:db8::1]:2222', [{ host: '2001:db8::1', port: 2222 }]],
+    ['[::ffff:192.0.2.1]:2222', [{ host: '::ffff:192.0.2.1', port: 2222 }]],
+    ['localhost:0', [{ host: 'localhost', port: 0 }]],
+    ['git.example.com:65535', [{ host: 'git.example.com', port: 65535 }]],
+    [
+      '0.0.0.0:22, [::]:22,0.0.0.0:443',
+      [
+        { host: '0.0.0.0', port: 22 },
+        { host: '::', port: 22 },
+        { host: '0.0.0.0', port: 443 },
+      ],
+    ],
+    [
+      '127.0.0.1:0,127.0.0.1:0',
+      [
+        { host: '127.0.0.1', port: 0 },
+        { host: '127.0.0.1', port: 0 },
+      ],
+    ],
   ])('GITMOUTH_LISTEN=%s is read', (text, listen) => {
     expect(readConfig({}, { GITMOUTH_LISTEN: text }).listen).toEqual(listen);
   });
@@ -120,6 +135,8 @@ describe('a setting', () => {
     ['GITMOUTH_LISTEN', '2222'],
     ['GITMOUTH_LISTEN', 'localhost:65536'],
     ['GITMOUTH_LISTEN', 'local host:22'],
+    ['GITMOUTH_LISTEN', '127.0.0.1:22,'],
+    ['GITMOUTH_LISTEN', '127.0.0.1:22;127.0.0.1:23'],
     ['GITMOUTH_DYNO_USER', '0'],
     ['GITMOUTH_DYNO_USER', 'nobody'],
     ['GITMOUTH_DYNO_USER', '1:2:3'],
@@ -184,7 +201,7 @@ describe('problems of a configuration', () => {
     expect(() => readConfig({}, environment)).toThrow(
       new ConfigError([
         'GITMOUTH_DRAIN_SECOND is not a setting of gitmouth: check its name',
-        "GITMOUTH_LISTEN must be HOST:PORT, such as 127.0.0.1:2222 or [::]:22; it is 'nowhere'",
+        "GITMOUTH_LISTEN must be HOST:PORT, such as 127.0.0.1:2222 or [::]:22, or several with commas between; it is 'nowhere'",
         "GITMOUTH_DRAIN_SECONDS must be a whole number from 0 to 86400; it is 'soon'",
         'GITMOUTH_LOG must not be empty',
       ]),

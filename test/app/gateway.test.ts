@@ -1,5 +1,5 @@
 import { chmodSync, cpSync, existsSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -21,6 +21,7 @@ import { openPlatform } from '../../src/app/platforms/embedded.js';
 import { createGateway, type Gateway } from '../../src/app/gateway.js';
 import { tokens } from '../../src/app/tokens.js';
 import { until, within } from '../../src/contracts/contract.js';
+import { freePort } from '../support/free-port.js';
 import { sleepUntilSignalled } from '../support/memory-commands.js';
 import { needs } from '../support/programs.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -82,6 +83,14 @@ async function opened(settings: Record<string, string> = {}) {
   return { parts, gateway, client, host, port };
 }
 
+/** Whether an SSH server says its line there. */
+async function greeted(address: { readonly host: string; readonly port: number }): Promise<boolean> {
+  const socket = connect(address);
+  const line = await once(socket, 'data').then(String, () => '');
+  socket.destroy();
+  return line.startsWith('SSH-2.0-');
+}
+
 function only<T>(things: readonly T[]): T {
   expect(things).toHaveLength(1);
   return things[0] as T;
@@ -114,6 +123,30 @@ describe('a gateway with an adapter of one’s own behind every port', () => {
     await until(() => gateway.connections().length === 0, 'the connection to be forgotten');
     await gateway.drain();
     expect(parts.provisioner.held()).toEqual([]);
+  });
+
+  withGit('listens on several addresses, and stops listening on all', async () => {
+    const everywhere = await freePort();
+    const parts = new MemoryParts();
+    const listen = `127.0.0.1:0,[::1]:0,0.0.0.0:${everywhere},[::]:${everywhere}`;
+    const gateway = await createGateway(configOf({ GITMOUTH_LISTEN: listen }), parts.module);
+    started.push(gateway);
+    const { host, port, all } = await gateway.start();
+    expect(all).toEqual([
+      { host: '127.0.0.1', port },
+      { host: '::1', port: expect.any(Number) },
+      { host: '0.0.0.0', port: everywhere },
+      { host: '::', port: everywhere },
+    ]);
+    expect(host).toBe('127.0.0.1');
+    expect(only(parts.observer.ofType('server-started'))).toMatchObject({
+      address: `127.0.0.1:${port}`,
+      alsoOn: [`[::1]:${all[1]?.port}`, `0.0.0.0:${everywhere}`, `[::]:${everywhere}`],
+    });
+    const addresses = [...all.slice(0, 2), { host: '127.0.0.2', port: everywhere }, { host: '::1', port: everywhere }];
+    for (const address of addresses) expect([address, await greeted(address)]).toEqual([address, true]);
+    await gateway.drain();
+    for (const address of addresses) expect([address, await greeted(address)]).toEqual([address, false]);
   });
 
   withGit('lets nobody in whose key the bound authenticator does not know', async () => {
@@ -350,6 +383,22 @@ describe('a start that makes no sense', () => {
       new RegExp(`127\\.0\\.0\\.1:${port} is in use.*GITMOUTH_LISTEN \\(or --listen\\)`),
     );
     expect(openIn(config)).toEqual([]);
+    expect(parts.observer.ofType('server-started')).toEqual([]);
+  });
+
+  withGit('on several addresses of which one is taken names it, and listens on none', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    servers.push(other);
+    await once(other, 'listening');
+    const { port: taken } = other.address() as { port: number };
+    const free = await freePort();
+    const parts = new MemoryParts();
+    const config = configOf({ GITMOUTH_LISTEN: `127.0.0.1:${free},127.0.0.1:${taken},[::1]:0` });
+    const gateway = await createGateway(config, parts.module);
+    await expect(gateway.start()).rejects.toThrow(`127.0.0.1:${taken} is in use`);
+    const again = createServer().listen(free, '127.0.0.1');
+    servers.push(again);
+    await once(again, 'listening');
     expect(parts.observer.ofType('server-started')).toEqual([]);
   });
 

@@ -65,7 +65,7 @@ describe('GITMOUTH_PLATFORM=openruko', () => {
         GITMOUTH_PUBLIC_KEY: 'certs/server.pub',
       },
     );
-    expect(listen).toEqual({ host: '0.0.0.0', port: 2022 });
+    expect(listen).toEqual([{ host: '0.0.0.0', port: 2022 }]);
     expect(platform).toMatchObject({
       api: { protocol: 'http', host: 'api.internal', port: 5001 },
       dynoHost: { port: 4001 },
@@ -75,7 +75,7 @@ describe('GITMOUTH_PLATFORM=openruko', () => {
 
   test('listens by its own setting where both are given', () => {
     const both = { ...OPENRUKO, GITMOUTH_PORT: '2022', GITMOUTH_LISTEN: '127.0.0.1:22' };
-    expect(readConfig({}, both).listen).toEqual({ host: '127.0.0.1', port: 22 });
+    expect(readConfig({}, both).listen).toEqual([{ host: '127.0.0.1', port: 22 }]);
   });
 
   test('takes trust of its own for the API server and the dyno hosts', () => {

@@ -21,6 +21,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   GITMOUTH_HEALTH_LISTEN: '127.0.0.1:3',
   GITMOUTH_PENALTIES: 'off',
   GITMOUTH_PENALTY_EXEMPT: '192.0.2.0/24',
+  GITMOUTH_PROXY_FROM: '192.0.2.0/24',
   GITMOUTH_DYNOS: '40',
   GITMOUTH_DYNOS_PER_USER: '3',
 };
@@ -74,6 +75,6 @@ describe('a setting that is written anew', () => {
       changed: ['GITMOUTH_LOGIN_NAME'],
       needRestart: ['GITMOUTH_LISTEN'],
     });
-    expect(reloaded(present, wanted)).toMatchObject({ loginName: 'git', listen: { port: 2222 } });
+    expect(reloaded(present, wanted)).toMatchObject({ loginName: 'git', listen: [{ port: 2222 }] });
   });
 });

@@ -83,6 +83,9 @@ const ENDS: Readonly<Record<TurnedAway, Offence | 'like leaving' | 'nothing'>> =
   'no-keys-agreed': 'nothing',
   idle: 'nothing',
   'keepalive-timeout': 'nothing',
+  'no-proxy-header': 'nothing',
+  'bad-proxy-header': 'nothing',
+  'proxy-header-timeout': 'nothing',
   'too-many-failures': 'like leaving',
   'too-many-offers': 'like leaving',
   'login-timeout': 'late-login',
@@ -96,6 +99,7 @@ const ENDS: Readonly<Record<TurnedAway, Offence | 'like leaving' | 'nothing'>> =
   'message-out-of-place': 'broken-protocol',
   'window-exceeded': 'broken-protocol',
   'bad-identification': 'broken-protocol',
+  'untrusted-proxy': 'broken-protocol',
   'broken-protocol': 'broken-protocol',
 };
 

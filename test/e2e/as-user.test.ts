@@ -105,22 +105,27 @@ describe('without a sandbox', () => {
     await expectServes(account, server);
   });
 
-  test.each(['0.0.0.0:0', '[::]:0'])(
-    'auto refuses to start on %s, says how to go on, and makes no key',
-    async (address) => {
-      const account = new Account('newcomer', USER, { hidden: ['/usr/bin/bwrap'] });
-      await account.key('id_ed25519');
-      const { code, stdout, stderr } = await refusedStart(account, { GITMOUTH_SANDBOX: 'auto' }, ['--listen', address]);
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toMatch(
-        /^gitmouth: dynos can not be isolated: bubblewrap .* is not installed \(install bubblewrap/,
-      );
-      expect(stderr).toContain('Put that right, listen on 127.0.0.1 alone, or set GITMOUTH_SANDBOX=none if');
-      expect(stderr).not.toMatch(/^ +at /m);
-      // The one file that does not depend on anything: what every dyno sees as its config.
-      expect(filesIn(join(account.home, 'data'))).toEqual(['dyno/repository-config-4096-mib']);
-    },
-  );
+  test.each([
+    ['0.0.0.0:0', {}],
+    ['[::]:0', {}],
+    ['127.0.0.1:0,0.0.0.0:0', {}],
+    ['127.0.0.1:0', { GITMOUTH_PROXY_FROM: '192.0.2.7' }],
+  ])('auto refuses to start on %s with %j, says how to go on, and makes no key', async (address, settings) => {
+    const account = new Account('newcomer', USER, { hidden: ['/usr/bin/bwrap'] });
+    await account.key('id_ed25519');
+    const { code, stdout, stderr } = await refusedStart(account, { GITMOUTH_SANDBOX: 'auto', ...settings }, [
+      '--listen',
+      address,
+    ]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^gitmouth: dynos can not be isolated: bubblewrap .* is not installed \(install bubblewrap/);
+    expect(stderr).toContain(
+      'Put that right, listen on 127.0.0.1 alone and for no proxy, or set GITMOUTH_SANDBOX=none if',
+    );
+    expect(stderr).not.toMatch(/^ +at /m);
+    // The one file that does not depend on anything: what every dyno sees as its config.
+    expect(filesIn(join(account.home, 'data'))).toEqual(['dyno/repository-config-4096-mib']);
+  });
 
   test('a sandbox that is asked for is never left out, not on loopback either', async () => {
     const account = new Account('newcomer', USER, { hidden: ['/usr/bin/bwrap'] });

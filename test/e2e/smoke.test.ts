@@ -48,7 +48,7 @@ describe('the built program', () => {
   test('can be imported, as a program that embeds it does', async () => {
     const source = `
       import { createGateway, readConfig, tokens } from '${join(ROOT, exportedFile())}';
-      console.log(typeof createGateway, readConfig().listen.port, typeof tokens.clock);`;
+      console.log(typeof createGateway, readConfig().listen[0].port, typeof tokens.clock);`;
     const { code, stdout, stderr } = await execute(process.execPath, ['--input-type=module', '--eval', source]);
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'function 2222 symbol\n', stderr: '' });
   });

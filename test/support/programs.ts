@@ -32,6 +32,7 @@ const PROGRAMS = {
   curl: answering('curl'),
   'redis-server': answering('redis-server'),
   'redis-cli': answering('redis-cli', '--version', 'redis-tools'),
+  haproxy: answering('haproxy', '-v'),
   'git-lfs': answering('git-lfs'),
   ssh: answering('ssh', '-V', 'openssh-client'),
   'newer-ssh': { package: 'OpenSSH 10 by scripts/newer-openssh.sh', probe: [NEWER_SSH, '-V'], isOptional: true },

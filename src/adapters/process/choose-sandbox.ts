@@ -17,7 +17,7 @@ export interface SandboxChoice {
  */
 export async function chooseSandbox(
   setting: SandboxSetting,
-  listensOnLoopbackOnly: boolean,
+  isForThisMachineAlone: boolean,
   make: (name: Sandbox['name']) => Sandbox,
   probe: (sandbox: Sandbox) => Promise<ProbeResult>,
 ): Promise<SandboxChoice> {
@@ -26,7 +26,7 @@ export async function chooseSandbox(
   const result = await probe(sandbox);
   if (result.ok) return { sandbox };
   const reason = `${result.problem} (${result.advice})`;
-  if (setting === 'auto' && listensOnLoopbackOnly)
+  if (setting === 'auto' && isForThisMachineAlone)
     return withoutSandbox(`no sandbox works here: ${reason}`, make, probe);
   throw new Error(`dynos can not be isolated: ${reason}. ${waysOn(setting)}`);
 }
@@ -35,7 +35,7 @@ function waysOn(setting: 'auto' | 'bubblewrap'): string {
   const atOwnRisk =
     'set GITMOUTH_SANDBOX=none if everybody who may push may also do anything as the user that runs dynos';
   return setting === 'auto'
-    ? `Put that right, listen on 127.0.0.1 alone, or ${atOwnRisk}.`
+    ? `Put that right, listen on 127.0.0.1 alone and for no proxy, or ${atOwnRisk}.`
     : `Put that right, or ${atOwnRisk}.`;
 }
 

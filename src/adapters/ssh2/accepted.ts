@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { AdmissionLimits } from '../../domain/admission-policy.js';
 import { limitsFor, type Penalty, type StrangerLimits } from '../../domain/penalty-policy.js';
 import { sourceOf } from '../../domain/address.js';
+import { mayPoseAsProxy, type Origin, type ProxyRules } from '../../domain/proxy-rules.js';
 import type { TurnedAway } from '../../domain/words/turned-away.js';
 import type { Clock } from '../../ports/clock.js';
 import type { StrangerWatch } from '../../ports/stranger-watch.js';
@@ -10,6 +11,7 @@ import type { Admission } from './guard/doorkeeper.js';
 import { farewell } from './guard/farewell.js';
 import { Identification } from './guard/identification.js';
 import type { Turnstile } from './guard/turnstile.js';
+import { StrayHeader } from './proxy-protocol/stray-header.js';
 
 /** Strangers have their turns by source, users by name. */
 export interface Turnstiles {
@@ -20,6 +22,7 @@ export interface Turnstiles {
 export interface AcceptedOptions {
   readonly clock: Pick<Clock, 'now'>;
   readonly limits: AdmissionLimits;
+  readonly proxies: ProxyRules;
   readonly strangers: StrangerWatch;
 }
 
@@ -28,7 +31,7 @@ export class Accepted implements Arrival {
   readonly id: string;
   readonly socket: Socket;
   readonly #options: AcceptedOptions;
-  readonly #address: string;
+  readonly origin: Origin;
   readonly #source: string;
   readonly #turnstiles: Turnstiles;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -45,10 +48,12 @@ export class Accepted implements Arrival {
   readonly #identification = new Identification(() => {
     this.turnAway('bad-identification');
   });
+  /** Where there are proxies, and this is none of them. */
+  readonly #strayHeader: StrayHeader | undefined;
 
   constructor(
     id: string,
-    address: string,
+    origin: Origin,
     socket: Socket,
     turnstiles: Turnstiles,
     identification: string,
@@ -57,18 +62,21 @@ export class Accepted implements Arrival {
     this.id = id;
     this.socket = socket;
     this.#options = options;
-    this.#address = address;
-    this.#source = sourceOf(address);
+    this.origin = origin;
+    this.#source = sourceOf(origin.address);
     this.#turnstiles = turnstiles;
     this.unsentIdentification = identification;
-    // Until ssh2 listens: a reset is the client's leaving, which `close` tells of.
-    socket.on('error', () => undefined);
+    if (mayPoseAsProxy(origin.address, options.proxies)) {
+      this.#strayHeader = new StrayHeader(() => {
+        this.turnAway('untrusted-proxy');
+      });
+    }
     socket.once('close', () => {
       this.#clearTimers();
       this.admission?.leave();
       this.#tellConduct();
     });
-    void options.strangers.of(address).then((penalty) => {
+    void options.strangers.of(origin.address).then((penalty) => {
       this.#hold(penalty);
     });
   }
@@ -110,7 +118,8 @@ export class Accepted implements Arrival {
   /** What has come from the client is for ssh2 once the first line is known, and when it is this client's turn. */
   readonly read = (bytes: Buffer, handOn: (bytes: Buffer) => void): void => {
     if (this.turnedAway !== undefined) return;
-    const passed = this.#identification.take(bytes);
+    const own = this.#strayHeader === undefined ? bytes : this.#strayHeader.take(bytes);
+    const passed = own && this.#identification.take(own);
     if (passed === undefined) return;
     const handle = () => {
       if (!this.socket.destroyed && this.turnedAway === undefined) handOn(passed);
@@ -158,7 +167,7 @@ export class Accepted implements Arrival {
     if (conduct === undefined) return undefined;
     const { strangers, clock } = this.#options;
     const reason = this.turnedAway === undefined ? {} : { reason: this.turnedAway };
-    const penalty = strangers.ended(this.#address, { ...conduct, ...reason }, this.#penalty);
+    const penalty = strangers.ended(this.origin.address, { ...conduct, ...reason }, this.#penalty);
     if (penalty?.isEnforced !== true) return undefined;
     this.#penalty = penalty;
     return penalty.until - clock.now();

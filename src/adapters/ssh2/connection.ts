@@ -5,6 +5,7 @@ import type { AlgorithmSet } from '../../domain/algorithm-set.js';
 import type { AdmissionLimits } from '../../domain/admission-policy.js';
 import type { StrangerLimits, StrangersConduct } from '../../domain/penalty-policy.js';
 import { Departure, isDeparture } from '../../domain/session-end.js';
+import type { Origin } from '../../domain/proxy-rules.js';
 import type { Caller, Connection } from '../../domain/session.js';
 import { endedLines } from '../../domain/words/ended.js';
 import { identifyFaultBanner } from '../../domain/words/fault.js';
@@ -25,7 +26,6 @@ import { reasonOfError, ServerWire } from './internals.js';
 import { DISCONNECT } from './messages.js';
 import { Outflow } from './outflow.js';
 import { HYBRID } from './post-quantum/hybrid.js';
-import { plainAddress } from '../../domain/address.js';
 import { repair } from './repairs.js';
 import { listenToSession } from './session.js';
 
@@ -44,6 +44,7 @@ const FIRST_WINDOW_BYTES = 64 * 1024;
 /** The connection as it was accepted. */
 export interface Arrival {
   readonly id: string;
+  readonly origin: Origin;
   /** Of its log-in, as they are now. */
   readonly strangerLimits: StrangerLimits;
   /** Log-in deadlines end. */
@@ -103,8 +104,8 @@ export class SshConnection {
     this.#outflow = new Outflow(this.#wire);
     this.#facts = {
       id: arrival.id,
-      address: plainAddress(info.ip),
-      port: info.port,
+      address: arrival.origin.address,
+      port: arrival.origin.port,
       software: info.header.versions.software,
       login: '',
     };

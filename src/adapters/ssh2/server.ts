@@ -1,25 +1,29 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import ssh2, { type ClientInfo, type Connection as Ssh2Connection } from 'ssh2';
 import { plainAddress } from '../../domain/address.js';
 import type { AdmissionLimits } from '../../domain/admission-policy.js';
 import type { AlgorithmSet } from '../../domain/algorithm-set.js';
+import { isListedProxy, type Endpoint, type Origin, type ProxyRules } from '../../domain/proxy-rules.js';
 import type { Clock } from '../../ports/clock.js';
 import type { GitGateway } from '../../ports/git-gateway.js';
 import type { Observer } from '../../ports/observer.js';
 import type { StrangerWatch } from '../../ports/stranger-watch.js';
-import type { Throttle } from '../../ports/throttle.js';
+import type { Place, Throttle } from '../../ports/throttle.js';
 import { ALGORITHMS, asSsh2Takes } from './algorithms.js';
 import { SshConnection } from './connection.js';
 import type { HostKey } from './host-keys.js';
 import { Accepted, type Turnstiles } from './accepted.js';
 import { Doorkeeper } from './guard/doorkeeper.js';
+import { farewell } from './guard/farewell.js';
 import { Refusals } from './guard/refusals.js';
 import { Turnstile } from './guard/turnstile.js';
 import { injectSocket, socketOf } from './internals.js';
+import { Listeners } from './listeners.js';
+import { awaitOrigin } from './proxy-protocol/arrival.js';
 import { checkInternals } from './self-check.js';
 
 const SOFTWARE = 'gitmouth';
+const IDENTIFICATION_LINE = `SSH-2.0-${SOFTWARE}\r\n`;
 
 export interface SshServerOptions {
   readonly gateway: GitGateway;
@@ -31,18 +35,25 @@ export interface SshServerOptions {
   readonly newConnectionId: () => string;
   readonly hostKeys: readonly HostKey[];
   readonly algorithms: AlgorithmSet;
+  /** Those in front of it. */
+  readonly proxies: ProxyRules;
   /** The one SSH login name that is let in, where one is enforced. */
   readonly enforcedLogin?: string;
 }
 
 /** What of it can be replaced while it runs. */
-export type SshServerChanges = Pick<SshServerOptions, 'hostKeys' | 'algorithms' | 'limits' | 'enforcedLogin'>;
+export type SshServerChanges = Pick<
+  SshServerOptions,
+  'hostKeys' | 'algorithms' | 'limits' | 'proxies' | 'enforcedLogin'
+>;
 
 /** The SSH server: accepts connections, and lets go of them. */
 export class SshServer {
   #options: SshServerOptions;
-  readonly #listener: NetServer;
+  readonly #listeners: Listeners;
   #ssh: ssh2.Server;
+  /** Connections of proxies that have not said yet whom they are for. */
+  readonly #announcing = new Set<Socket>();
   readonly #accepted = new Map<Socket, Accepted>();
   readonly #doorkeeper: Doorkeeper;
   readonly #refusals: Refusals;
@@ -59,27 +70,26 @@ export class SshServer {
     this.#doorkeeper = new Doorkeeper(options.throttle, options.limits);
     this.#refusals = new Refusals(options.observer);
     this.#ssh = this.#protocolOf(options);
-    // Without TCP_NODELAY a small answer waits for the client's delayed acknowledgement: 148 ms for an ls-remote
-    // instead of 24.
-    this.#listener = createServer({ noDelay: true }, (socket) => {
-      this.#accept(socket).catch((error: unknown) => {
+    this.#listeners = new Listeners(
+      (socket) => {
+        this.#accept(socket).catch((error: unknown) => {
+          this.#problem('a connection could not be accepted', error);
+          socket.destroy();
+        });
+      },
+      (error) => {
         this.#problem('a connection could not be accepted', error);
-        socket.destroy();
-      });
-    });
-    // Too many open files, say: this client can't be served, those that are connected can.
-    this.#listener.on('error', (error) => {
-      if (this.#listener.listening) this.#problem('a connection could not be accepted', error);
-    });
+      },
+    );
   }
 
-  /** @throws the listener's error (address in use, not permitted, …). */
-  async listen(host: string, port: number): Promise<AddressInfo> {
-    this.#listener.listen(port, host);
-    await once(this.#listener, 'listening');
-    const address = this.#listener.address();
-    if (address === null || typeof address === 'string') throw new Error('listening on something that is no TCP port');
-    return address;
+  /**
+   * Listens on one address more.
+   * @param isIpv6Only for `::`, which stands for every IPv4 address of this machine, too, unless it is told not to.
+   * @throws the listener's error (address in use, not permitted, …).
+   */
+  listen(host: string, port: number, isIpv6Only = false): Promise<AddressInfo> {
+    return this.#listeners.listen(host, port, isIpv6Only);
   }
 
   /**
@@ -114,24 +124,30 @@ export class SshServer {
 
   /** Accepts no more connections. */
   stopListening(): void {
-    this.#listener.close();
+    this.#listeners.close();
   }
 
   /** Ends every connection with these words, each when its sessions have ended; resolves when all are gone. */
   async endConnections(words: string): Promise<void> {
-    await Promise.all(
-      [...this.#accepted].map(async ([socket, accepted]) => {
+    const announcing = [...this.#announcing].map(async (socket) => {
+      socket.destroy();
+      if (!socket.closed) await closed(socket);
+    });
+    await Promise.all([
+      ...announcing,
+      ...[...this.#accepted].map(async ([socket, accepted]) => {
         const { connection } = accepted;
         accepted.pardon();
         if (connection === undefined) socket.destroy();
         else await connection.end(words);
         if (!socket.closed) await closed(socket);
       }),
-    );
+    ]);
   }
 
   /** Cuts every connection at once. */
   cutConnections(): void {
+    for (const socket of this.#announcing) socket.destroy();
     for (const [socket, accepted] of this.#accepted) {
       accepted.pardon();
       socket.destroy();
@@ -161,25 +177,63 @@ export class SshServer {
   }
 
   async #accept(socket: Socket): Promise<void> {
-    const { clock, observer, newConnectionId } = this.#options;
-    const { remoteAddress, remotePort } = socket;
-    if (remoteAddress === undefined || remotePort === undefined) {
+    // Until ssh2 listens: a reset is the client's leaving, which `close` tells of.
+    socket.on('error', () => undefined);
+    const { remoteAddress, remotePort: port } = socket;
+    if (remoteAddress === undefined || port === undefined) {
       // The client was gone before it was accepted.
       socket.destroy();
       return;
     }
-    const address = plainAddress(remoteAddress);
-    const line = `SSH-2.0-${SOFTWARE}\r\n`;
-    const accepted = new Accepted(newConnectionId(), address, socket, this.#turnstiles, line, this.#options);
+    const peer = { address: plainAddress(remoteAddress), port };
+    if (isListedProxy(peer.address, this.#options.proxies)) await this.#acceptFromProxy(socket, peer);
+    else await this.#serve(socket, peer);
+  }
+
+  /** Nothing counts for the proxy's address until it has said whose connection this is. */
+  async #acceptFromProxy(socket: Socket, proxy: Endpoint): Promise<void> {
+    this.#announcing.add(socket);
+    socket.once('close', () => this.#announcing.delete(socket));
+    const { headerMs } = this.#options.proxies;
+    const held = await this.#doorkeeper.hold();
+    const origin = held === undefined ? 'too-many-connections' : await awaitOrigin(socket, proxy, headerMs);
+    this.#announcing.delete(socket);
+    if (typeof origin === 'object') {
+      await this.#serve(socket, origin, held);
+      return;
+    }
+    await held?.leave();
+    if (origin === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.#refusals.add(origin, proxy.address);
+    farewell(socket, origin, IDENTIFICATION_LINE);
+  }
+
+  async #serve(socket: Socket, origin: Origin, held?: Place): Promise<void> {
+    const { clock, observer, newConnectionId } = this.#options;
+    const accepted = new Accepted(
+      newConnectionId(),
+      origin,
+      socket,
+      this.#turnstiles,
+      IDENTIFICATION_LINE,
+      this.#options,
+    );
     const since = clock.now();
     this.#accepted.set(socket, accepted);
     socket.once('close', () => this.#accepted.delete(socket));
 
-    const admission = await this.#doorkeeper.admit(address, (reason) => {
-      accepted.turnAway(reason);
-    });
+    const admission = await this.#doorkeeper.admit(
+      origin.address,
+      (reason) => {
+        accepted.turnAway(reason);
+      },
+      held,
+    );
     if (typeof admission === 'string') {
-      this.#refusals.add(admission, address);
+      this.#refusals.add(admission, origin.address);
       accepted.turnAway(admission);
       return;
     }
@@ -189,14 +243,14 @@ export class SshServer {
     }
     accepted.admission = admission;
     accepted.startDeadlines();
-    observer.record({ type: 'connection-opened', connection: accepted.id, address, port: remotePort });
+    observer.record({ type: 'connection-opened', connection: accepted.id, ...origin });
     socket.once('close', () => {
       const user = accepted.connection?.user;
       const { restrictedUntil, turnedAway } = accepted;
       observer.record({
         type: 'connection-closed',
         connection: accepted.id,
-        address,
+        address: origin.address,
         durationMs: clock.now() - since,
         ...(user === undefined ? {} : { user }),
         ...(turnedAway === undefined ? {} : { reason: turnedAway }),

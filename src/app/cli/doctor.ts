@@ -14,6 +14,7 @@ import { hostKeysAt } from '../host-keys-at.js';
 import { dataFolderMode, tryFolder } from '../data-folder.js';
 import { chooseSandboxFor } from '../platforms/dynos-here.js';
 import { openPlatform } from '../platforms/embedded.js';
+import { addressText, isIpv6Only, type ListenAddress } from '../listen-addresses.js';
 import { listenProblem } from '../listen-problem.js';
 import { examineRedis } from '../state/redis.js';
 import { examinePlatform } from './doctor-platform.js';
@@ -46,10 +47,10 @@ export async function examine(config: Config): Promise<readonly Finding[]> {
     ...(isEmbedded ? [checkSandbox(config)] : []),
     checkState(config),
     ...(config.adapters.length > 0 ? [check('adapters', () => examineAdapters(config))] : []),
-    check('port', () => examineAddress(config.listen)),
+    ...config.listen.map((address) => check('port', () => examineAddress(address, config.listen))),
     ...(healthListen === undefined
       ? []
-      : [check('health', () => examineAddress(healthListen, 'GITMOUTH_HEALTH_LISTEN'))]),
+      : [check('health', () => examineAddress(healthListen, [healthListen], 'GITMOUTH_HEALTH_LISTEN'))]),
   ]);
   return [...findings, ...(await examinePlatform(config))];
 }
@@ -168,13 +169,17 @@ function makePassingFolder(parent: string): string {
   return folder;
 }
 
-async function examineAddress(address: Config['listen'], setting?: string): Promise<string> {
+async function examineAddress(
+  address: ListenAddress,
+  all: readonly ListenAddress[],
+  setting?: string,
+): Promise<string> {
   const { host, port } = address;
   const server = createServer();
   try {
-    server.listen(port, host);
+    server.listen({ port, host, ipv6Only: isIpv6Only(address, all) });
     await once(server, 'listening');
-    return `${host}:${port} is free`;
+    return `${addressText(address)} is free`;
   } catch (error) {
     const problem = listenProblem(error, address, setting);
     throw problem === undefined ? error : new Error(problem, { cause: error });

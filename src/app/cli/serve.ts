@@ -4,6 +4,7 @@ import { loadOrCreateHostKeys } from '../../adapters/ssh2/host-keys.js';
 import type { Config } from '../config.js';
 import { openPlatform } from '../platforms/embedded.js';
 import { createGateway } from '../gateway.js';
+import { addressText, type ListenAddress } from '../listen-addresses.js';
 import { hostKeysAt } from '../host-keys-at.js';
 import { firstUserName, makeFirstUser } from './first-user.js';
 import { Hangups } from './hangups.js';
@@ -22,8 +23,8 @@ export async function serve(read: () => Config, hangups = new Hangups()): Promis
   signals.made(gateway);
   try {
     const user = await firstUser(config);
-    const { host, port } = await gateway.start();
-    for (const line of welcome(config, host, port, user)) terminal.err(line);
+    const { all } = await gateway.start();
+    for (const line of welcome(config, all, user)) terminal.err(line);
     signals.listening(gateway);
   } catch (error) {
     if (!signals.isEnding) throw error;
@@ -43,21 +44,26 @@ async function firstUser(config: Config): Promise<string | undefined> {
   }
 }
 
-function welcome(config: Config, host: string, port: number, user: string | undefined): readonly string[] {
-  const name = host === '::' || host === '0.0.0.0' ? hostname() : host;
+function welcome(config: Config, all: readonly ListenAddress[], user: string | undefined): readonly string[] {
+  const addresses = all.map(reachable);
+  const [address = ''] = addresses;
   const login = config.loginName ?? 'git';
-  const address = `${name.includes(':') ? `[${name}]` : name}:${port}`;
   const hostKeys = loadOrCreateHostKeys(...hostKeysAt(config));
   const width = Math.max(...hostKeys.map((key) => key.algorithm.length));
   const keys = hostKeys.map((key) => `  ${key.algorithm.padEnd(width)}  ${key.fingerprint}`);
   return [
-    `gitmouth listens on ${address}, with the host keys`,
+    `gitmouth listens on ${addresses.join(' and ')}, with the host keys`,
     ...keys,
     ...adviceFor(config, user),
     '',
     `  git push ssh://${login}@${address}/${config.platform.kind === 'embedded' ? 'hello' : '<app>'}.git HEAD:main`,
     '',
   ];
+}
+
+/** As a client may be told it. */
+function reachable({ host, port }: ListenAddress): string {
+  return addressText({ host: host === '::' || host === '0.0.0.0' ? hostname() : host, port });
 }
 
 function adviceFor(config: Config, user: string | undefined): readonly string[] {

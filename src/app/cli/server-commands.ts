@@ -15,7 +15,10 @@ export function addServeCommand(program: Command, configure: Configure, hangups?
   program
     .command('serve')
     .description('Serve git over SSH until SIGTERM or SIGINT; SIGHUP reads the settings of --config again.')
-    .option('--listen <host:port>', 'address to listen on (or GITMOUTH_LISTEN; 127.0.0.1:2222 by default)')
+    .option(
+      '--listen <host:port,…>',
+      'address to listen on, or several with commas between (or GITMOUTH_LISTEN; 127.0.0.1:2222 by default)',
+    )
     .action(async (options: { listen?: string }) => {
       // Said before anything is loaded, as a mistake in a setting is the likeliest.
       configure(options.listen);
@@ -57,7 +60,7 @@ export function addDoctorCommand(program: Command, configure: Configure, conclud
   program
     .command('doctor')
     .description('Check everything a start needs, and say what to do. Exit status 1 when something is wrong.')
-    .option('--listen <host:port>', 'address that the server is to listen on')
+    .option('--listen <host:port,…>', 'address that the server is to listen on, or several with commas between')
     .option('--json', 'as JSON')
     .action(async (options: { listen?: string; json?: boolean }) => {
       const config = configure(options.listen);

@@ -10,8 +10,8 @@ import { ProcessTransport } from '../../adapters/process/process-transport.js';
 import { runInSandbox } from '../../adapters/process/run.js';
 import type { HostUser, Sandbox } from '../../adapters/process/sandbox.js';
 import { UnsandboxedSandbox } from '../../adapters/process/unsandboxed.js';
-import { isLoopback } from '../../domain/address.js';
 import type { Config } from '../config.js';
+import { isReachableFromElsewhere } from '../listen-addresses.js';
 import { MIB } from '../setting-checks.js';
 
 /** How long a job of gitmouth's own that grows with its repository may take. */
@@ -21,7 +21,7 @@ const LONG_JOB_MS = 3_600_000;
 export function chooseSandboxFor(config: Config): Promise<SandboxChoice> {
   return chooseSandbox(
     config.sandbox,
-    isLoopback(config.listen.host),
+    !isReachableFromElsewhere(config.listen, config.proxies.from),
     (name) => makeSandbox(config, name),
     (sandbox) => probeSandbox({ sandbox, dataFolder: config.dataFolder, ...runAs(config), ...operatorHooks(config) }),
   );

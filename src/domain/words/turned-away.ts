@@ -19,6 +19,10 @@ export type TurnedAway =
   | 'message-out-of-place'
   | 'window-exceeded'
   | 'bad-identification'
+  | 'untrusted-proxy'
+  | 'no-proxy-header'
+  | 'bad-proxy-header'
+  | 'proxy-header-timeout'
   | 'broken-protocol'
   | 'no-keys-agreed'
   | 'identification-timeout';
@@ -68,6 +72,14 @@ function lineOf(reason: TurnedAway): string {
       return 'More data was sent than the window allowed.';
     case 'bad-identification':
       return 'The identification line is not one of SSH 2 (RFC 4253 4.2).';
+    case 'untrusted-proxy':
+      return 'A PROXY header came from an address that is none of the proxies of this server (GITMOUTH_PROXY_FROM).';
+    case 'no-proxy-header':
+      return 'The proxy in front of this server did not say whom it connects for: it has to send a PROXY header.';
+    case 'bad-proxy-header':
+      return 'The proxy in front of this server has sent a header that is not one of the PROXY protocol.';
+    case 'proxy-header-timeout':
+      return 'The proxy in front of this server did not say in time whom it connects for.';
     case 'broken-protocol':
       return 'What came last is not valid SSH: a broken client, or something on the line that changes what is sent.';
     case 'no-keys-agreed':

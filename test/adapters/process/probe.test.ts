@@ -134,7 +134,7 @@ test('auto goes without a sandbox, loudly, where only loopback is listened on', 
 
 test('auto refuses to start, and says how to go on, where others can come in', async () => {
   await expect(choose('auto', false, { bubblewrap: BROKEN, none: FINE })).rejects.toThrow(
-    /it is broken \(mend it\)\. Put that right, listen on 127\.0\.0\.1 alone, or set GITMOUTH_SANDBOX=none/,
+    /it is broken \(mend it\)\. Put that right, listen on 127\.0\.0\.1 alone and for no proxy, or set GITMOUTH_SANDBOX=none/,
   );
 });
 

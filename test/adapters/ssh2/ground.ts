@@ -20,6 +20,7 @@ import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.j
 import { DEFAULT_PENALTY_RULES, type PenaltyRules } from '../../../src/domain/penalty-policy.js';
 import type { Proof } from '../../../src/domain/proof.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
+import type { ProxyRules } from '../../../src/domain/proxy-rules.js';
 import type { Refusal } from '../../../src/domain/refusal.js';
 import type { Caller, Connection } from '../../../src/domain/session.js';
 import type { User } from '../../../src/domain/user.js';
@@ -77,6 +78,9 @@ export interface Ground {
   close(): Promise<void>;
 }
 
+/** Nothing stands in front of it. */
+export const NO_PROXIES: ProxyRules = { from: [], headerMs: 5_000 };
+
 let hostKeys: readonly HostKey[] | undefined;
 
 /** A listening server. Its host keys are made once for all of a file. */
@@ -91,6 +95,7 @@ export async function openGround(options: Partial<SshServerOptions> = {}, host =
     throttle: new MemoryThrottle(),
     strangers: unwatched(observer),
     limits: DEFAULT_ADMISSION_LIMITS,
+    proxies: NO_PROXIES,
     newConnectionId: () => randomBytes(4).toString('hex'),
     hostKeys,
     algorithms: 'modern',

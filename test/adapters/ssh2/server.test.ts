@@ -8,7 +8,7 @@ import { SshServer } from '../../../src/adapters/ssh2/server.js';
 import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.js';
 import { turns, until, within } from '../../../src/contracts/contract.js';
 import { needs } from '../../support/programs.js';
-import { makePair, openGround, unwatched, type Ground } from './ground.js';
+import { makePair, NO_PROXIES, openGround, unwatched, type Ground } from './ground.js';
 import { generateKey, openssh } from './openssh.js';
 import { RawClient } from './raw-client.js';
 import { channelRequest, MESSAGE, message, proof, Reader, string, uint32 } from '../../support/ssh-bytes.js';
@@ -361,6 +361,7 @@ function serverOptions({ gateway, observer, hostKeys }: Ground) {
     throttle: new MemoryThrottle(),
     strangers: unwatched(observer),
     limits: DEFAULT_ADMISSION_LIMITS,
+    proxies: NO_PROXIES,
     newConnectionId: () => 'c',
   };
 }

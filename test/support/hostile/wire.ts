@@ -12,6 +12,8 @@ export interface DialOptions {
   readonly host?: string;
   /** The address to come from: on Linux the whole of 127/8 is this machine's own. */
   readonly from?: string;
+  /** What is sent before everything else: the header of a proxy, say. */
+  readonly header?: Buffer;
   /** Leaves our side open when the server ends its own. */
   readonly allowHalfOpen?: boolean;
 }
@@ -41,15 +43,16 @@ export class HostileWire {
     socket.on('close', () => (this.isClosed = true));
   }
 
-  /** Connects, and sends nothing. */
+  /** Connects, and sends nothing but the header, if there is one. */
   static async dial<Wire>(
     this: new (socket: Socket) => Wire,
     port: number,
-    { host = '127.0.0.1', from, allowHalfOpen = false }: DialOptions = {},
+    { host = '127.0.0.1', from, header, allowHalfOpen = false }: DialOptions = {},
   ): Promise<Wire> {
     const source = from === undefined ? {} : { localAddress: from };
     const socket = connect({ host, port, noDelay: true, allowHalfOpen, ...source });
     await once(socket, 'connect');
+    if (header !== undefined) socket.write(header);
     return new this(socket);
   }
 

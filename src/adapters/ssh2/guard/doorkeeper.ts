@@ -37,12 +37,21 @@ export class Doorkeeper {
   }
 
   /**
+   * Takes a place for a connection of which nobody knows yet whose it is.
+   * @returns undefined where there are as many as may be.
+   */
+  hold(): Promise<Place | undefined> {
+    return this.#throttle.enter('connections', EVERYBODY, this.limits.connections);
+  }
+
+  /**
+   * @param held the place it has, where one was taken; given back with the admission, or at once.
    * @param turnAway ends this connection when its source takes more than its share, and chance hits it.
    * @returns why not, when it is not let in.
    * @throws what the throttle throws; nothing stays taken then.
    */
-  async admit(address: string, turnAway: TurnAway): Promise<Admission | TurnedAway> {
-    const place = await this.#throttle.enter('connections', EVERYBODY, this.limits.connections);
+  async admit(address: string, turnAway: TurnAway, held?: Place): Promise<Admission | TurnedAway> {
+    const place = held ?? (await this.hold());
     if (place === undefined) return 'too-many-connections';
     const source = sourceOf(address);
     let stranger: Stranger | undefined;

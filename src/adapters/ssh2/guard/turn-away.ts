@@ -17,6 +17,7 @@ export function disconnectReason(reason: TurnedAway): number {
     case 'unread-output':
     case 'stalled-output':
     case 'identification-timeout':
+    case 'proxy-header-timeout':
       return DISCONNECT.BY_APPLICATION;
     case 'too-many-failures':
     case 'too-many-offers':
@@ -30,6 +31,9 @@ export function disconnectReason(reason: TurnedAway): number {
     case 'message-out-of-place':
     case 'window-exceeded':
     case 'bad-identification':
+    case 'untrusted-proxy':
+    case 'no-proxy-header':
+    case 'bad-proxy-header':
     case 'broken-protocol':
       return DISCONNECT.PROTOCOL_ERROR;
   }
