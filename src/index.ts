@@ -1,6 +1,7 @@
 /** The public surface: a gateway for programs that embed one, and what an adapter of one's own is written against. */
 export { createGateway, type Gateway } from './app/gateway.js';
 export { readConfig, ConfigError, type Config } from './app/config.js';
+export type { ShownHostKey } from './app/platforms/host-keys.js';
 export type { Reload } from './app/reload.js';
 export { tokens, type Lifecycle } from './app/tokens.js';
 export type * from './domain/access-policy.js';

@@ -15,7 +15,7 @@ import {
   MemoryThrottle,
   MemoryTransport,
 } from '../adapters/memory/index.js';
-import { loadOrCreateHostKeys, readyHostKeys, type HostKey } from '../adapters/ssh2/host-keys.js';
+import type { HostKey } from '../adapters/ssh2/host-keys.js';
 import { SshServer, type SshServerChanges } from '../adapters/ssh2/server.js';
 import { SystemClock } from '../adapters/system/clock.js';
 import { newId } from '../adapters/system/ids.js';
@@ -27,9 +27,9 @@ import { importAdapters, type Adapter } from './adapter-modules.js';
 import { BoundPorts } from './bound-ports.js';
 import type { Config } from './config.js';
 import { DynoSlots } from './dyno-slots.js';
-import { hostKeysAt } from './host-keys-at.js';
 import { KeyLookups } from './key-lookups.js';
 import { PenaltyBook } from './penalty-book.js';
+import { hostKeysFor, type ReadyHostKeys } from './platforms/host-keys.js';
 import { reloaded } from './reload.js';
 import type { Platform } from './platforms/platform.js';
 import { ServeGit } from './serve-git.js';
@@ -73,7 +73,9 @@ export async function createContainer(config: Config, modules: readonly Containe
     const container = new Container({ defaultScope: 'Singleton' });
     const log = logOf(config);
     container.load(systemModule(log), stateModule(state), platformModule(platform), ...modules);
-    return partsOf(portsOf(container, await loadAdapters(container, adapters)), config, platform, log);
+    const ports = portsOf(container, await loadAdapters(container, adapters));
+    const hostKeys = await hostKeysFor(config, platform.hostKeys);
+    return partsOf(ports, config, platform, hostKeys, log);
   } catch (error) {
     state?.close();
     platform.close();
@@ -192,7 +194,13 @@ function portsOf(container: Container, bound: BoundPorts) {
   };
 }
 
-function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Platform, log: LogObserver): Parts {
+function partsOf(
+  ports: ReturnType<typeof portsOf>,
+  begun: Config,
+  platform: Platform,
+  begunHostKeys: ReadyHostKeys,
+  log: LogObserver,
+): Parts {
   let config = begun;
   const { observer, clock, connections, registry, throttle, lifecycles } = ports;
   for (const message of platform.warnings) observer.record({ type: 'problem', message });
@@ -217,7 +225,8 @@ function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Pla
     server: `gitmouth ${version()}`,
     appNames: config.platform.kind === 'http' ? 'with-owner' : 'plain',
   });
-  let doors = doorsOf(config, loadOrCreateHostKeys(...hostKeysAt(config)));
+  begunHostKeys.keep();
+  let doors = doorsOf(config, begunHostKeys.keys);
   const server = new SshServer({
     gateway: serveGit,
     observer,
@@ -230,7 +239,7 @@ function partsOf(ports: ReturnType<typeof portsOf>, begun: Config, platform: Pla
   const reload = async (wanted: Config) => {
     const next = reloaded(config, wanted);
     const prepared = await platform.reload?.(next);
-    const hostKeys = readyHostKeys(...hostKeysAt(next));
+    const hostKeys = await hostKeysFor(next, platform.hostKeys);
     const nextDoors = doorsOf(next, hostKeys.keys);
     const beginServer = server.prepareReload(nextDoors);
     hostKeys.keep();

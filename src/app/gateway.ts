@@ -6,6 +6,7 @@ import { createContainer, type Parts } from './container.js';
 import { holdingProcess } from './hold-process.js';
 import { addressText, isIpv6Only, type ListenAddress } from './listen-addresses.js';
 import { listenProblem } from './listen-problem.js';
+import { hostKeyText, shownHostKey, type ShownHostKey } from './platforms/host-keys.js';
 import { reasonOf } from './reason.js';
 import { differences, type Reload } from './reload.js';
 
@@ -53,6 +54,8 @@ export interface Gateway {
   stop(): Promise<void>;
   /** Who is connected, and what they do. */
   connections(): readonly LiveConnection[];
+  /** What new connections are served by, and told of. */
+  hostKeys(): readonly ShownHostKey[];
 }
 
 /**
@@ -103,7 +106,7 @@ class RunningGateway implements Gateway {
       const [first, ...others] = await this.#listen();
       givenUp.throwIfAborted();
       this.#isListening = true;
-      const hostKeys = this.#parts.hostKeys().map((key) => `${key.algorithm} ${key.fingerprint}`);
+      const hostKeys = this.#parts.hostKeys().map(hostKeyText);
       observer.record({
         type: 'server-started',
         address: addressText(first),
@@ -145,6 +148,10 @@ class RunningGateway implements Gateway {
     return this.#parts.connections.list();
   }
 
+  hostKeys(): readonly ShownHostKey[] {
+    return this.#parts.hostKeys().map(shownHostKey);
+  }
+
   reload(read: () => Config): Promise<Reload> {
     const reload = this.#reloading.then(() => this.#reload(read));
     this.#reloading = reload.catch(() => undefined);
@@ -157,8 +164,11 @@ class RunningGateway implements Gateway {
       if (this.#ending !== undefined) throw new Error('this server is about to stop');
       const wanted = read();
       const reload = differences(this.#parts.config(), wanted);
+      const before = this.#parts.hostKeys().map(hostKeyText);
       await this.#parts.reload(wanted);
       observer.record({ type: 'config-reloaded', ...reload });
+      const hostKeys = this.#parts.hostKeys().map(hostKeyText);
+      if (hostKeys.join() !== before.join()) observer.record({ type: 'host-keys-changed', hostKeys });
       return reload;
     } catch (error) {
       const why = error instanceof ConfigError ? error.problems.join('; ') : reasonOf(error);

@@ -7,7 +7,7 @@ export function hostKeysAt({
   dataFolder,
   algorithms,
   platform,
-}: Config): [folder: string, algorithms: AlgorithmSet, ownFile?: string] {
+}: Config): readonly [folder: string, algorithms: AlgorithmSet, ownFile?: string] {
   const folder = join(dataFolder, 'host-keys');
   const ownFile = platform.kind === 'openruko' ? platform.hostKeyFile : undefined;
   return ownFile === undefined ? [folder, algorithms] : [folder, algorithms, ownFile];

@@ -1,5 +1,6 @@
 /** Which platform stands behind the door: where it is, how it is known, and how long it may take. */
 import {
+  type HOST_KEYS_FROM,
   PLATFORM_SETTINGS,
   type PlatformSetting,
   type PlatformValue,
@@ -54,6 +55,7 @@ export interface HttpPlatformConfig {
     readonly variables: (typeof VARIABLES)[number];
     readonly connectMs: number;
   };
+  readonly hostKeysFrom: (typeof HOST_KEYS_FROM)[number];
 }
 
 export type PlatformConfig = { readonly kind: 'embedded' } | OpenrukoConfig | HttpPlatformConfig;
@@ -90,7 +92,7 @@ export type EmbeddedSetting = (typeof EMBEDDED)[number];
 const ONLY_FOR: Readonly<Record<Kind, readonly (PlatformSetting | EmbeddedSetting)[]>> = {
   embedded: EMBEDDED,
   openruko: names(/^GITMOUTH_(?:DYNO_HOST_|DYNO_START_|PORT$|PRIVATE_KEY$|PUBLIC_KEY$)/),
-  http: names(/^GITMOUTH_(?:API_(?:URL|SECRET|TOKEN)$|DYNO_SSH_)/),
+  http: names(/^GITMOUTH_(?:API_(?:URL|SECRET|TOKEN)$|DYNO_SSH_|HOST_KEYS_FROM$)/),
 };
 
 /** What all platforms but the embedded one share. */
@@ -189,7 +191,19 @@ function readHttp(source: PlatformSource): HttpPlatformConfig {
       variables: must('GITMOUTH_DYNO_SSH_VARIABLES'),
       connectMs: must('GITMOUTH_DYNO_CONNECT_SECONDS'),
     },
+    hostKeysFrom: readHostKeysFrom(source, isPlainHttp(apiUrl ?? '')),
   };
+}
+
+/** Who gets the private keys on the way can be taken for this server ever after. */
+function readHostKeysFrom({ must, problem }: PlatformSource, isPlain: boolean): HttpPlatformConfig['hostKeysFrom'] {
+  const from = must('GITMOUTH_HOST_KEYS_FROM');
+  if (from === 'platform' && (isPlain || !must('GITMOUTH_API_VERIFY'))) {
+    problem(
+      'GITMOUTH_HOST_KEYS_FROM=platform sends private keys, so the API is to be verified and spoken with over https',
+    );
+  }
+  return from;
 }
 
 function readTrust({ read, must, isSet, problem }: PlatformSource, of: 'GITMOUTH_API' | 'GITMOUTH_DYNO_HOST') {

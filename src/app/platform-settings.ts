@@ -5,6 +5,7 @@ import { reasonOf } from './reason.js';
 import { onOff, seconds, whole } from './setting-checks.js';
 
 export const TLS_VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
+export const HOST_KEYS_FROM = ['files', 'platform'] as const;
 export const VARIABLES = ['auto', 'environment', 'command'] as const;
 
 const port = whole(1, 65_535);
@@ -68,6 +69,11 @@ export const PLATFORM_SETTINGS = {
     z.enum(VARIABLES, `must be ${VARIABLES.join(', ')}`),
     'auto',
     'How variables reach dynos over SSH (`http` alone): as `environment`, before the `command` (no secrets), or as works (`auto`).',
+  ],
+  GITMOUTH_HOST_KEYS_FROM: [
+    z.enum(HOST_KEYS_FROM, `must be ${HOST_KEYS_FROM.join(' or ')}`),
+    'files',
+    'Where the host keys are: `files` in the data folder, or the `platform`, for all gitmouths the same (`http` alone).',
   ],
   APISERVER_KEY: [secret, '', "The API server's own key, which dyno hosts know gitmouth by too (`openruko` alone)."],
   APISERVER_PROTOCOL: [

@@ -16,6 +16,7 @@ export type DomainEvent =
       readonly alsoOn?: readonly string[];
       /** Where its health can be asked for, if anywhere. */
       readonly health?: string;
+      /** As `ssh-ed25519 SHA256:…`; `(next)` follows those that clients are only told of. */
       readonly hostKeys: readonly string[];
       /** Who knows users and apps: `embedded`, or the kind of a platform elsewhere. */
       readonly platform: string;
@@ -37,6 +38,12 @@ export type DomainEvent =
       readonly changed: readonly string[];
       /** Those that are written anew, and hold from the next start on alone. */
       readonly needRestart: readonly string[];
+    }
+  | {
+      /** After a reload, for connections that come from then on. */
+      readonly type: 'host-keys-changed';
+      /** As in `server-started`. */
+      readonly hostKeys: readonly string[];
     }
   | { readonly type: 'server-stopped' }
   | {

@@ -114,8 +114,20 @@ describe('GITMOUTH_PLATFORM=http', () => {
         provisionMs: 20_000,
       },
       dynos: { variables: 'auto', connectMs: 5_000 },
+      hostKeysFrom: 'files',
     });
   });
+
+  test.each([{ GITMOUTH_API_URL: 'http://127.0.0.1:5000' }, { GITMOUTH_API_VERIFY: 'off' }])(
+    'takes the host keys from nobody who can be another, as with %j',
+    (insecure) => {
+      const from = { GITMOUTH_HOST_KEYS_FROM: 'platform' };
+      expect(platformOf({ ...HTTP, ...from })).toMatchObject({ hostKeysFrom: 'platform' });
+      expect(problemsOf({ ...HTTP, ...from, ...insecure })).toEqual([
+        'GITMOUTH_HOST_KEYS_FROM=platform sends private keys, so the API is to be verified and spoken with over https',
+      ]);
+    },
+  );
 
   test('takes a bearer token in place of the secret', () => {
     const { GITMOUTH_API_SECRET: _, ...rest } = HTTP;
@@ -170,6 +182,7 @@ describe('a problem', () => {
     [{}, 'GITMOUTH_PORT', '22', 'openruko'],
     [OPENRUKO, 'GITMOUTH_HOOKS', '/hooks', 'embedded'],
     [OPENRUKO, 'GITMOUTH_DYNO_SSH_VARIABLES', 'command', 'http'],
+    [{}, 'GITMOUTH_HOST_KEYS_FROM', 'platform', 'http'],
     [HTTP, 'GITMOUTH_SANDBOX', 'none', 'embedded'],
     [HTTP, 'GITMOUTH_PRIVATE_KEY', 'server.key', 'openruko'],
   ])('in %j is %s, which another platform alone has a use for', (environment, name, value, platform) => {

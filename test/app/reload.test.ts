@@ -34,7 +34,7 @@ const HELD_BY_A_START = [
 
 /** Of the embedded platform; what other platforms are set by is theirs from the start on. */
 const OF_A_PLATFORM = new RegExp(
-  '^(?:APISERVER|DYNOHOST)_|^GITMOUTH_(?:CONFIG$|PLATFORM|API_|PROVISION|DYNO_CONNECT|DYNO_SSH|DYNO_HOST|DYNO_START|PORT|PRIVATE|PUBLIC)',
+  '^(?:APISERVER|DYNOHOST)_|^GITMOUTH_(?:CONFIG$|PLATFORM|API_|PROVISION|DYNO_CONNECT|DYNO_SSH|DYNO_HOST|DYNO_START|HOST_KEYS|PORT|PRIVATE|PUBLIC)',
 );
 const CASES = settings.map(({ name }) => name).filter((name) => !OF_A_PLATFORM.test(name));
 

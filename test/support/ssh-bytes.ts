@@ -32,6 +32,8 @@ export const MESSAGE = {
   CHANNEL_REQUEST: 98,
   CHANNEL_SUCCESS: 99,
   CHANNEL_FAILURE: 100,
+  PING: 192,
+  PONG: 193,
 } as const;
 
 export function uint32(value: number): Buffer {

@@ -20,6 +20,16 @@ const userBody = z.strictObject({
 
 const appsBody = z.strictObject({ apps: z.array(z.strictObject({ app: appName, access })).nullable() });
 
+/** Of each type that a server offers, a current and a next one at most, and room for types to come. */
+const MOST_HOST_KEYS = 16;
+const LONGEST_PRIVATE_KEY = 16_384;
+
+const hostKeysBody = z.strictObject({
+  host_keys: z
+    .array(z.strictObject({ private_key: z.string().max(LONGEST_PRIVATE_KEY), state: z.enum(['current', 'next']) }))
+    .max(MOST_HOST_KEYS),
+});
+
 const errorBody = z.object({ error: z.string() });
 
 /** The user who holds a key; `unknown` when the platform says that nobody does. */
@@ -37,6 +47,16 @@ export function userOf(answer: Answer): User | 'unknown' {
 /** The apps of a user, by name; undefined where the platform can't list them. */
 export function appsOf(answer: Answer): readonly AppAccess[] | undefined {
   return bodyOf(appsBody, answer).apps?.sort((a, b) => (a.app < b.app ? -1 : 1));
+}
+
+/** A private key for the server itself, as text; whether it can be used is for the server to say. */
+export interface KeptHostKey {
+  readonly privateKey: string;
+  readonly state: 'current' | 'next';
+}
+
+export function hostKeysOf(answer: Answer): readonly KeptHostKey[] {
+  return bodyOf(hostKeysBody, answer).host_keys.map(({ private_key: privateKey, state }) => ({ privateKey, state }));
 }
 
 /** The text of `{"error":"…"}`. */

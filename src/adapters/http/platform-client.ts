@@ -10,7 +10,7 @@ import { PatientCaller, isNotNow, type BreakerLimits, type Patience, type Reply 
 import type { TlsTrust } from '../remote/tls.js';
 import { quoted, Trouble } from '../remote/trouble.js';
 import { unexpectedStatus } from '../remote/unexpected-status.js';
-import { appsOf, errorOf, userOf } from './answers.js';
+import { appsOf, errorOf, hostKeysOf, userOf, type KeptHostKey } from './answers.js';
 import { dynoOf } from './dynos.js';
 import { grantOf } from './grants.js';
 import { PlatformAddress } from './platform-address.js';
@@ -96,6 +96,12 @@ export class PlatformClient {
     const path = `/v1/users/${encodeURIComponent(user.name)}/apps`;
     const question = { method: 'GET', path, headers: { 'X-Gitmouth-Connection': connection.id } } as const;
     return this.#ask(question, QUESTION, (answer) => this.#read(answer, appsOf), signal);
+  }
+
+  /** The server's own keys, where the platform keeps them. */
+  hostKeys(signal: AbortSignal): Promise<readonly KeptHostKey[]> {
+    const question = { method: 'GET', path: '/v1/host-keys' } as const;
+    return this.#ask(question, QUESTION, (answer) => this.#read(answer, hostKeysOf), signal);
   }
 
   /** Asked again with the session's id, an opening gives the dyno that it gave before. */

@@ -19,12 +19,15 @@ import type { Place, Throttle } from '../../ports/throttle.js';
 import { ALGORITHMS } from './algorithms.js';
 import { Authentication } from './authentication.js';
 import { ConnectionLog } from './connection-log.js';
+import { announceHostKeys, proveHostKeys } from './host-key-proofs.js';
+import type { HostKey } from './host-keys.js';
 import { guard } from './guard/index.js';
 import { LoginQueue } from './guard/login-queue.js';
 import { disconnectReason, wordsOfDisconnect } from './guard/turn-away.js';
 import { reasonOfError, ServerWire } from './internals.js';
 import { DISCONNECT } from './messages.js';
 import { Outflow } from './outflow.js';
+import { answerPings, PING_EXTENSION } from './pings.js';
 import { HYBRID } from './post-quantum/hybrid.js';
 import { repair } from './repairs.js';
 import { listenToSession } from './session.js';
@@ -59,6 +62,7 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   readonly throttle: Throttle;
   readonly limits: AdmissionLimits;
+  readonly hostKeys: readonly HostKey[];
   readonly algorithms: AlgorithmSet;
   /** The one SSH login name that is let in, where one is enforced. */
   readonly enforcedLogin?: string;
@@ -100,7 +104,11 @@ export class SshConnection {
     });
     this.#wire.offerHostKeyAlgorithms(ALGORITHMS[options.algorithms].serverHostKey);
     this.#wire.addKeyExchange(HYBRID);
-    this.#wire.advertiseSignatures(acceptedSignatureAlgorithms());
+    this.#wire.advertise({ 'server-sig-algs': acceptedSignatureAlgorithms().join(','), ...PING_EXTENSION });
+    answerPings(this.#wire, (reason) => {
+      arrival.turnAway(reason);
+    });
+    proveHostKeys(this.#wire, options.hostKeys);
     this.#outflow = new Outflow(this.#wire);
     this.#facts = {
       id: arrival.id,
@@ -265,6 +273,7 @@ export class SshConnection {
     if (caller === undefined) throw new Error('logged in without a proof');
     this.#log.loggedIn(caller);
     this.#arrival.loggedIn();
+    announceHostKeys(this.#wire, this.#options.hostKeys);
     this.#watchIdleness();
     const live = this.#options.gateway.admit(caller);
     this.#live = live;

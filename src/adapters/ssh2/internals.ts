@@ -10,12 +10,13 @@ import type ssh2 from 'ssh2';
 import type { Connection as Ssh2Connection, ServerChannel, Session as Ssh2Session } from 'ssh2';
 import type { Negotiated } from '../../domain/negotiated.js';
 import { addExchange, type KeyExchangeMethod } from './added-exchange.js';
-import { bannerMessage, disconnectMessage, exitSignalMessage, signatureAlgorithmsMessage } from './messages.js';
+import { bannerMessage, disconnectMessage, exitSignalMessage, extensionsMessage } from './messages.js';
 import type { ChannelParts, ClientParts, ConnectionParts, NewOffer, Protocol, SessionParts } from './ssh2-parts.js';
 
 /** What ssh2 has understood of a message, before it acts on it. */
 export interface Understood {
   USERAUTH_REQUEST: readonly [];
+  GLOBAL_REQUEST: readonly [name: string, wantReply: boolean, data: unknown];
   CHANNEL_OPEN: readonly [{ readonly type: string; readonly sender: number; readonly packetSize: number }];
   CHANNEL_DATA: readonly [channel: number, data: Buffer];
   CHANNEL_EXTENDED_DATA: readonly [channel: number, data: Buffer];
@@ -112,6 +113,11 @@ export abstract class Wire {
     );
   }
 
+  /** What signatures over this connection are bound to (RFC 4253 7.2); undefined before the first key exchange. */
+  get sessionId(): Buffer | undefined {
+    return this.protocol._kex?.sessionID;
+  }
+
   /**
    * Exchanges keys by this method where the peer can, and likes it best. To be called at once: the KEXINIT goes out when
    * the peer's identification line has come.
@@ -176,6 +182,13 @@ export abstract class Wire {
       cs: both,
       sc: both,
       ...changed,
+    });
+  }
+
+  /** Sends a message that ssh2 has no part in, behind a running key exchange, if there is one. */
+  post(payload: Buffer): void {
+    this.attempt(() => {
+      this.send(payload);
     });
   }
 
@@ -308,10 +321,11 @@ export class ServerWire extends Wire {
   }
 
   /**
-   * Advertises exactly these signature algorithms (RFC 8308 3.1). ssh2's own list lacks a comma
+   * Advertises exactly these extensions (RFC 8308). ssh2's own `server-sig-algs` lacks a comma
    * (`ecdsa-sha2-nistp521rsa-sha2-512`), so that clients never use rsa-sha2-512, and it names SHA-1 and DSA.
+   * @param extensions values by their names.
    */
-  advertiseSignatures(algorithms: readonly string[]): void {
+  advertise(extensions: Readonly<Record<string, string>>): void {
     const original = this.protocol._onHandshakeComplete;
     let isFirst = true;
     this.protocol._onHandshakeComplete = (...args) => {
@@ -320,7 +334,7 @@ export class ServerWire extends Wire {
       isFirst = false;
       if (kex !== undefined) kex.remoteExtInfoEnabled = false;
       // EXT_INFO must be the first message after NEWKEYS (RFC 8308 2.4), so it goes before `original` tells anybody.
-      if (wanted) this.send(signatureAlgorithmsMessage(algorithms));
+      if (wanted) this.send(extensionsMessage(extensions));
       original(...args);
     };
   }
@@ -347,9 +361,7 @@ export class ServerWire extends Wire {
 
   /** Shows text to a user who has not logged in yet. */
   banner(text: string): void {
-    this.attempt(() => {
-      this.send(bannerMessage(text));
-    });
+    this.post(bannerMessage(text));
   }
 
   /** A session by our number of it; undefined when there is none. */
@@ -454,13 +466,6 @@ export class ClientWire extends Wire {
 
   override get isAuthenticated(): boolean {
     return this.protocol._authenticated;
-  }
-
-  /** Sends a message of the connection protocol (RFC 4254), which ssh2's own channels have no part in then. */
-  post(payload: Buffer): void {
-    this.attempt(() => {
-      this.send(payload);
-    });
   }
 }
 

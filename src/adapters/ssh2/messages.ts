@@ -1,4 +1,7 @@
-/** Messages that ssh2 does not build, or builds wrongly, as payloads, and what they are made of (RFC 4250 4.1.2, RFC 4251 5). */
+/**
+ * Messages that ssh2 does not build, or builds wrongly, as payloads, and what they are made of (RFC 4250 4.1.2, RFC 4251
+ * 5; OpenSSH's PROTOCOL 1.9 for ping and pong).
+ */
 
 export const MESSAGE = {
   DISCONNECT: 1,
@@ -28,6 +31,8 @@ export const MESSAGE = {
   CHANNEL_REQUEST: 98,
   CHANNEL_SUCCESS: 99,
   CHANNEL_FAILURE: 100,
+  PING: 192,
+  PONG: 193,
 } as const;
 
 /** Disconnect reasons of RFC 4253 11.1 that are used. */
@@ -70,9 +75,10 @@ export function bannerMessage(text: string): Buffer {
   return message(MESSAGE.USERAUTH_BANNER, string(text), string(''));
 }
 
-/** RFC 8308 3.1 */
-export function signatureAlgorithmsMessage(algorithms: readonly string[]): Buffer {
-  return message(MESSAGE.EXT_INFO, uint32(1), string('server-sig-algs'), string(algorithms.join(',')));
+/** RFC 8308 2.3. @param extensions values by their names. */
+export function extensionsMessage(extensions: Readonly<Record<string, string>>): Buffer {
+  const entries = Object.entries(extensions);
+  return message(MESSAGE.EXT_INFO, uint32(entries.length), ...entries.flat().map(string));
 }
 
 /** RFC 4254 6.10 */
@@ -110,4 +116,24 @@ export function boolean(value: boolean): Buffer {
 export function string(content: string | Buffer): Buffer {
   const bytes = Buffer.from(content);
   return Buffer.concat([uint32(bytes.length), bytes]);
+}
+
+/** A positive number from its digits (RFC 4251 5). */
+export function mpint(digits: Buffer): Buffer {
+  const first = digits.findIndex((byte) => byte !== 0);
+  const significant = digits.subarray(first === -1 ? digits.length : first);
+  return string((significant[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.alloc(1), significant]) : significant);
+}
+
+/** What strings these bytes are one after the other; undefined where they are no such row, or one of more than `most`. */
+export function strings(bytes: Buffer, most: number): readonly Buffer[] | undefined {
+  const found: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    if (found.length === most || bytes.length - at < 4) return undefined;
+    const end = at + 4 + bytes.readUInt32BE(at);
+    if (end > bytes.length) return undefined;
+    found.push(bytes.subarray(at + 4, end));
+    at = end;
+  }
+  return found;
 }

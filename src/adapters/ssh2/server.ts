@@ -33,6 +33,7 @@ export interface SshServerOptions {
   readonly strangers: StrangerWatch;
   readonly limits: AdmissionLimits;
   readonly newConnectionId: () => string;
+  /** Current ones, of each type one, and next ones; clients are told of both, and the server proves itself by the current ones. */
   readonly hostKeys: readonly HostKey[];
   readonly algorithms: AlgorithmSet;
   /** Those in front of it. */
@@ -111,7 +112,7 @@ export class SshServer {
   /** ssh2's server listens to nothing itself: it is given the sockets that were accepted here. */
   #protocolOf(options: SshServerOptions): ssh2.Server {
     const ssh = new ssh2.Server({
-      hostKeys: options.hostKeys.map((key) => key.privateKey),
+      hostKeys: options.hostKeys.filter(({ state }) => state === 'current').map((key) => key.privateKey),
       ident: SOFTWARE,
       algorithms: asSsh2Takes(ALGORITHMS[options.algorithms]),
       keepaliveInterval: options.limits.keepaliveMs,

@@ -52,6 +52,8 @@ export interface ExchangeParts {
     readonly cs: { readonly cipher: string };
     readonly sc: { readonly cipher: string };
   };
+  /** The exchange hash of the connection's first exchange (RFC 4253 7.2). */
+  readonly sessionID: Buffer | undefined;
   remoteExtInfoEnabled?: boolean;
   /** Until it has ended. */
   _remoteKexinit: Buffer;

@@ -99,7 +99,7 @@ function sentence(event: DomainEvent): string {
     case 'no-common-algorithm':
       return noCommonAlgorithmLine(printable(event.lacking), event.algorithms);
     default:
-      return event.type.replace('-', ' ');
+      return event.type.replaceAll('-', ' ');
   }
 }
 

@@ -3,18 +3,17 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { once } from 'node:events';
-import { loadHostKeys } from '../../adapters/ssh2/host-keys.js';
 import { hasNativeBinding } from '../../adapters/ssh2/internals.js';
 import { HYBRID_NAME } from '../../adapters/ssh2/post-quantum/hybrid.js';
 import { ML_KEM_768 } from '../../adapters/ssh2/post-quantum/ml-kem.js';
 import { checkInternals } from '../../adapters/ssh2/self-check.js';
 import { ConfigError, type Config } from '../config.js';
 import { tryAdapters } from '../container.js';
-import { hostKeysAt } from '../host-keys-at.js';
 import { dataFolderMode, tryFolder } from '../data-folder.js';
 import { chooseSandboxFor } from '../platforms/dynos-here.js';
 import { openPlatform } from '../platforms/embedded.js';
 import { addressText, isIpv6Only, type ListenAddress } from '../listen-addresses.js';
+import { hostKeysNow, hostKeyText } from '../platforms/host-keys.js';
 import { listenProblem } from '../listen-problem.js';
 import { examineRedis } from '../state/redis.js';
 import { examinePlatform } from './doctor-platform.js';
@@ -109,10 +108,10 @@ function isWritable(folder: string): boolean {
   }
 }
 
-function examineHostKeys(config: Config): string {
-  const keys = loadHostKeys(...hostKeysAt(config));
+async function examineHostKeys(config: Config): Promise<string> {
+  const keys = await hostKeysNow(config);
   if (keys.length === 0) return 'none yet; the first start makes them';
-  return keys.map((key) => `${key.algorithm} ${key.fingerprint}`).join(', ');
+  return keys.map(hostKeyText).join(', ');
 }
 
 function examineDatabase(config: Config): string {

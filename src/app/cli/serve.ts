@@ -1,11 +1,10 @@
 import { hostname } from 'node:os';
 import { resolve as resolvePath } from 'node:path';
-import { loadOrCreateHostKeys } from '../../adapters/ssh2/host-keys.js';
 import type { Config } from '../config.js';
 import { openPlatform } from '../platforms/embedded.js';
 import { createGateway } from '../gateway.js';
 import { addressText, type ListenAddress } from '../listen-addresses.js';
-import { hostKeysAt } from '../host-keys-at.js';
+import type { ShownHostKey } from '../platforms/host-keys.js';
 import { firstUserName, makeFirstUser } from './first-user.js';
 import { Hangups } from './hangups.js';
 import { terminal } from './output.js';
@@ -24,7 +23,7 @@ export async function serve(read: () => Config, hangups = new Hangups()): Promis
   try {
     const user = await firstUser(config);
     const { all } = await gateway.start();
-    for (const line of welcome(config, all, user)) terminal.err(line);
+    for (const line of welcome(config, all, gateway.hostKeys(), user)) terminal.err(line);
     signals.listening(gateway);
   } catch (error) {
     if (!signals.isEnding) throw error;
@@ -44,13 +43,19 @@ async function firstUser(config: Config): Promise<string | undefined> {
   }
 }
 
-function welcome(config: Config, all: readonly ListenAddress[], user: string | undefined): readonly string[] {
+function welcome(
+  config: Config,
+  all: readonly ListenAddress[],
+  hostKeys: readonly ShownHostKey[],
+  user: string | undefined,
+): readonly string[] {
   const addresses = all.map(reachable);
   const [address = ''] = addresses;
   const login = config.loginName ?? 'git';
-  const hostKeys = loadOrCreateHostKeys(...hostKeysAt(config));
   const width = Math.max(...hostKeys.map((key) => key.algorithm.length));
-  const keys = hostKeys.map((key) => `  ${key.algorithm.padEnd(width)}  ${key.fingerprint}`);
+  const keys = hostKeys.map(
+    (key) => `  ${key.algorithm.padEnd(width)}  ${key.fingerprint}${key.state === 'next' ? '  (next)' : ''}`,
+  );
   return [
     `gitmouth listens on ${addresses.join(' and ')}, with the host keys`,
     ...keys,

@@ -2,7 +2,7 @@
  * The commands of the server itself. What each stands on is loaded with it and not before: a command that adds a user
  * has no need of a server, and is there at once.
  */
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { Configure } from './context.js';
 import type { Hangups } from './hangups.js';
 import { utc } from '../../domain/words/lines.js';
@@ -74,18 +74,45 @@ export function addDoctorCommand(program: Command, configure: Configure, conclud
 
 /** `hostkey …`: what clients check the server by. */
 export function addHostKeyCommand(program: Command, configure: Configure): void {
-  program
-    .command('hostkey')
-    .description("The server's own keys.")
+  const hostKey = program.command('hostkey').description("The server's own keys: see them, and change them in time.");
+  hostKey
     .command('show')
     .description('Show the public halves and fingerprints, for known_hosts.')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
       const config = configure();
       const { shownHostKeys } = await import('./host-keys.js');
-      const shown = shownHostKeys(config);
+      const shown = await shownHostKeys(config);
       if (options.json) terminal.out(json(shown));
       else for (const key of shown) terminal.out(`${key.fingerprint}\n  ${key.publicKey}`);
+    });
+  hostKey
+    .command('list')
+    .description('List the current keys, and the next ones that clients are told of.')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: boolean }) => {
+      const config = configure();
+      const { shownHostKeys } = await import('./host-keys.js');
+      const shown = await shownHostKeys(config);
+      const rows = shown.map(({ state, algorithm, fingerprint }) => [state, algorithm, fingerprint]);
+      terminal.out(options.json ? json(shown) : table(['STATE', 'TYPE', 'FINGERPRINT'], rows, ''));
+    });
+  hostKey
+    .command('add [file]')
+    .description('Add a next key, a copy of the private key in a file or a new one; clients learn it after a SIGHUP.')
+    .addOption(new Option('--type <type>', 'of a new one (ed25519 by default)').choices(['ed25519', 'rsa', 'ecdsa']))
+    .action(async (file: string | undefined, { type }: { type?: 'ed25519' | 'rsa' | 'ecdsa' }) => {
+      const config = configure();
+      const { addedHostKey } = await import('./host-keys.js');
+      for (const line of addedHostKey(config, file, type)) terminal.out(printableLines(line));
+    });
+  hostKey
+    .command('retire <fingerprint>')
+    .description('Take a key out after a SIGHUP; for a current one the next of its type takes its place.')
+    .action(async (fingerprint: string) => {
+      const config = configure();
+      const { retiredHostKey } = await import('./host-keys.js');
+      for (const line of retiredHostKey(config, fingerprint)) terminal.out(printableLines(line));
     });
 }
 

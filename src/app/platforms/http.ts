@@ -37,6 +37,7 @@ export function http(config: Config, platform: HttpPlatformConfig): Platform {
       open: (dyno, signal) => transport.open(dyno, signal),
     }),
     connections: (authenticator, clock) => new WatchingLiveConnections(authenticator, clock),
+    ...(platform.hostKeysFrom === 'platform' ? { hostKeys: () => client.hostKeys(new AbortController().signal) } : {}),
     lifecycle: () => ({
       prepare: () => Promise.resolve(),
       finish: (signal) => provisioner?.finish(signal) ?? Promise.resolve(),

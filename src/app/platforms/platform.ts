@@ -8,6 +8,7 @@ import type { LiveConnections } from '../../ports/live-connections.js';
 import type { Transport } from '../../ports/transport.js';
 import type { Config } from '../config.js';
 import type { Lifecycle } from '../tokens.js';
+import type { AskForHostKeys } from './host-keys.js';
 
 /**
  * One platform, opened: an adapter for each port that it stands behind. What an adapter needs of other ports it is given,
@@ -24,6 +25,8 @@ export interface Platform {
   transport(): Transport;
   connections(authenticator: Authenticator, clock: Clock): LiveConnections;
   lifecycle(locks: RepositoryLocks, observer: Observer): Lifecycle;
+  /** Where the server's own keys are the platform's to keep. */
+  readonly hostKeys?: AskForHostKeys;
   /** Why no request can be served just now, as far as that is cheap to know; undefined when there is no reason. */
   unreadiness?(): string | undefined;
   /**

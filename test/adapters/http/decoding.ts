@@ -1,5 +1,5 @@
 /** What the adapter makes of an answer, without anybody who gives it. */
-import { appsOf, userOf } from '../../../src/adapters/http/answers.js';
+import { appsOf, hostKeysOf, userOf } from '../../../src/adapters/http/answers.js';
 import { dynoOf } from '../../../src/adapters/http/dynos.js';
 import { grantOf } from '../../../src/adapters/http/grants.js';
 import { Trouble } from '../../../src/adapters/remote/trouble.js';
@@ -21,6 +21,8 @@ export function decoded(id: OperationId, value: unknown): unknown {
       return grantOf(answer, REQUEST);
     case 'listApps':
       return appsOf(answer);
+    case 'hostKeys':
+      return hostKeysOf(answer);
     case 'openSession':
       return dynoOf(answer, grant, SESSION);
     case 'endSession':

@@ -98,6 +98,10 @@ const MEANINGS: Readonly<Record<string, unknown>> = {
   ],
   'listApps, 200: no-apps': [],
   'listApps, 200: unlisted': undefined,
+  'hostKeys, 200: host-keys': ['current', 'next'].map((state) => ({
+    privateKey: expect.stringContaining('PRIVATE KEY'),
+    state,
+  })),
   'openSession, 200: dyno': {
     id: 'dyno-42',
     link: {
@@ -196,6 +200,7 @@ test('every call carries its ids: of request and connection always, of the sessi
   expect(headers('findUser')).toEqual(['X-Request-Id', 'X-Gitmouth-Connection']);
   expect(headers('authorize')).toEqual(OF_SESSION);
   expect(headers('listApps')).toEqual(['X-Request-Id', 'X-Gitmouth-Connection']);
+  expect(headers('hostKeys')).toEqual(['X-Request-Id']);
   expect(headers('openSession')).toEqual([...OF_SESSION, 'Idempotency-Key']);
   expect(headers('endSession')).toEqual(OF_SESSION);
 });

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { loadHostKeys, loadOrCreateHostKeys, type HostKey } from '../../../src/adapters/ssh2/host-keys.js';
+import { loadHostKeys, loadOrCreateHostKeys, type HostKeyFile } from '../../../src/adapters/ssh2/host-keys.js';
 import { execute } from '../../support/door.js';
 import { needs } from '../../support/programs.js';
 import { temporaryFolder } from '../../support/temporary.js';
@@ -31,7 +31,7 @@ beforeEach(() => {
 });
 
 /** A folder with both keys in it. */
-function loaded(): readonly HostKey[] {
+function loaded(): readonly HostKeyFile[] {
   if (!existsSync(folder) && made.size > 0) {
     mkdirSync(folder, { mode: 0o700 });
     for (const [name, content] of made) writeFileSync(join(folder, name), content, { mode: 0o600 });

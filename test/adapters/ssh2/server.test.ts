@@ -51,11 +51,12 @@ describe('what is advertised', () => {
     // ssh2's own list runs two names together and adds SHA-1 and DSA.
     const client = await RawClient.connect(ground.port);
     const information = new Reader(client.received.find(([type]) => type === MESSAGE.EXT_INFO) ?? Buffer.alloc(0));
-    expect(information.uint32()).toBe(1);
+    expect(information.uint32()).toBe(2);
     expect([information.text(), information.text()]).toEqual([
       'server-sig-algs',
       'ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256',
     ]);
+    expect([information.text(), information.text()]).toEqual(['ping@openssh.com', '0']);
     // RFC 8308 2.4: the first message after the key exchange, and once.
     expect(client.types().filter((type) => type === MESSAGE.EXT_INFO)).toHaveLength(1);
     expect(client.types()[0]).toBe(MESSAGE.EXT_INFO);

@@ -43,6 +43,8 @@ export class PlatformServer {
   readonly calls: ReceivedCall[] = [];
   /** Where a question or an answer was not as the document has it. */
   readonly violations: string[] = [];
+  /** Private keys that it keeps for gitmouth itself. */
+  hostKeys: readonly { readonly private_key: string; readonly state: 'current' | 'next' }[] = [];
   /** Calls that are not answered yet. */
   readonly open = new Set<IncomingMessage>();
   connections = 0;
@@ -159,6 +161,8 @@ export class PlatformServer {
         return [200, this.people.authorize(body as AuthorizeBody)];
       case 'listApps':
         return [200, this.people.listApps(parameters['user'] ?? '')];
+      case 'hostKeys':
+        return [200, { host_keys: this.hostKeys }];
       case 'openSession':
         return this.#open(body as OpenBody);
       case 'endSession':
@@ -185,7 +189,7 @@ export class PlatformServer {
 
 /** What the document can't say of a question: that its parts belong together. */
 function mismatch({ id, parameters }: Routed, { headers }: IncomingMessage, body: unknown): string | undefined {
-  if (id === 'listApps') return undefined;
+  if (id === 'listApps' || id === 'hostKeys') return undefined;
   const { key, session } = body as Partial<OpenBody>;
   const problem = key === undefined ? undefined : keyProblem(key);
   if (problem !== undefined) return `${id}: ${problem}`;
