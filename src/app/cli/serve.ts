@@ -57,7 +57,7 @@ function welcome(
     (key) => `  ${key.algorithm.padEnd(width)}  ${key.fingerprint}${key.state === 'next' ? '  (next)' : ''}`,
   );
   return [
-    `gitmouth listens on ${addresses.join(' and ')}, with the host keys`,
+    `gitmouth listens on ${addresses.join(', ')}, with the host keys`,
     ...keys,
     ...adviceFor(config, user),
     '',
