@@ -63,7 +63,9 @@ export class ServeGit implements GitGateway {
     this.#selfReports = new SelfReports(parts);
   }
 
-  identify({ key }: Proof, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
+  /** A certificate of a registered key is not that key, and nobody vouches for the authority that signed it. */
+  async identify({ key, certificate }: Proof, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
+    if (certificate !== undefined) return { kind: 'unknown-key' };
     return this.#parts.lookups.identify(key, connection, signal);
   }
 

@@ -23,10 +23,17 @@ function sshString(bytes: Uint8Array): Uint8Array[] {
 
 const POINT_BYTES = { 'ecdsa-sha2-nistp256': 64, 'ecdsa-sha2-nistp384': 96, 'ecdsa-sha2-nistp521': 132 };
 
+/** What OpenSSH makes security keys for. */
+const APPLICATION = Buffer.from('ssh:');
+
 function bodyOf(algorithm: KeyAlgorithm): Uint8Array[] {
   switch (algorithm) {
     case 'ssh-ed25519':
       return [randomBytes(32)];
+    case 'sk-ssh-ed25519@openssh.com':
+      return [randomBytes(32), APPLICATION];
+    case 'sk-ecdsa-sha2-nistp256@openssh.com':
+      return [...bodyOf('ecdsa-sha2-nistp256'), APPLICATION];
     case 'ssh-rsa':
       return [Buffer.from([1, 0, 1]), Buffer.concat([Buffer.from([0, 0x80]), randomBytes(383)])];
     default:

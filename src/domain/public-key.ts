@@ -1,8 +1,12 @@
 /** Public keys and the signatures that prove them, as plain data. */
 
+/** Keys that live in a FIDO authenticator and say in each signature whether their user was there (OpenSSH's PROTOCOL.u2f). */
+export const SECURITY_KEY_ALGORITHMS = ['sk-ssh-ed25519@openssh.com', 'sk-ecdsa-sha2-nistp256@openssh.com'] as const;
+
 /** Key types a user may hold. The name is the one inside the key blob (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4). */
 export const KEY_ALGORITHMS = [
   'ssh-ed25519',
+  ...SECURITY_KEY_ALGORITHMS,
   'ecdsa-sha2-nistp256',
   'ecdsa-sha2-nistp384',
   'ecdsa-sha2-nistp521',
@@ -34,7 +38,12 @@ export function isKeyAlgorithm(name: string): name is KeyAlgorithm {
   return (KEY_ALGORITHMS as readonly string[]).includes(name);
 }
 
-/** Every signature name that is accepted, for `server-sig-algs` (RFC 8308 3.1). */
+/** Whether keys of this type can verify their user, by a PIN or a fingerprint, and say so in a signature. */
+export function isSecurityKey(algorithm: KeyAlgorithm): boolean {
+  return (SECURITY_KEY_ALGORITHMS as readonly string[]).includes(algorithm);
+}
+
+/** Every signature name that is accepted, for `server-sig-algs` (RFC 8308 3.1). A certificate's key signs by the names of plain keys. */
 export function acceptedSignatureAlgorithms(): readonly string[] {
   return KEY_ALGORITHMS.flatMap(signatureAlgorithms);
 }

@@ -10,6 +10,8 @@ export interface User {
   readonly credential?: string;
   /** Where the key that was proven opens less than its user may use. */
   readonly binding?: KeyBinding;
+  /** Whether the key that is proven must have verified its user, by a PIN or a fingerprint; a security key alone can. */
+  readonly needsVerification?: boolean;
 }
 
 const USER_NAME = /^[a-z0-9][a-z0-9._-]{0,31}$/;

@@ -3,6 +3,7 @@ import {
   acceptedSignatureAlgorithms,
   algorithmOfBlob,
   isKeyAlgorithm,
+  isSecurityKey,
   KEY_ALGORITHMS,
   parseSha256Fingerprint,
   signatureAlgorithms,
@@ -26,12 +27,21 @@ describe('key types', () => {
     'rsa-sha2-256',
     'rsa-sha2-512',
     'ssh-ed25519-cert-v01@openssh.com',
-    'sk-ssh-ed25519@openssh.com',
+    'sk-ssh-ed25519',
+    'sk-ssh-ed25519-cert-v01@openssh.com',
+    'webauthn-sk-ecdsa-sha2-nistp256@openssh.com',
     'toString',
     'constructor',
   ])('%j may not', (name) => {
     expect(isKeyAlgorithm(name)).toBe(false);
   });
+});
+
+test('security keys alone can verify their user', () => {
+  expect(KEY_ALGORITHMS.filter(isSecurityKey)).toEqual([
+    'sk-ssh-ed25519@openssh.com',
+    'sk-ecdsa-sha2-nistp256@openssh.com',
+  ]);
 });
 
 describe('signatures', () => {
@@ -46,6 +56,8 @@ describe('signatures', () => {
   test('accepted in all are those of every key type, each once, and none by SHA-1', () => {
     expect(acceptedSignatureAlgorithms()).toEqual([
       'ssh-ed25519',
+      'sk-ssh-ed25519@openssh.com',
+      'sk-ecdsa-sha2-nistp256@openssh.com',
       'ecdsa-sha2-nistp256',
       'ecdsa-sha2-nistp384',
       'ecdsa-sha2-nistp521',

@@ -1,12 +1,13 @@
+import { createHash } from 'node:crypto';
 import type { AuthContext, PublicKeyAuthContext } from 'ssh2';
 import type { AdmissionLimits } from '../../domain/admission-policy.js';
 import { isRefusal, type Refusal } from '../../domain/refusal.js';
 import type { Proof } from '../../domain/proof.js';
-import { signatureAlgorithms, type PublicKey } from '../../domain/public-key.js';
 import type { Caller, Connection } from '../../domain/session.js';
 import type { User } from '../../domain/user.js';
 import type { Clock } from '../../ports/clock.js';
-import { readKeyBlob, type KeyReading } from './public-keys.js';
+import type { Verdict } from './user-keys/signatures.js';
+import { readUserKey, type UserKey, type UserKeyReading } from './user-keys/user-key.js';
 
 const METHODS: ['publickey'] = ['publickey'];
 
@@ -24,7 +25,15 @@ export interface AuthenticationHost {
 }
 
 /** `no-login` is for a connection at its end, and not for one try. */
-export type LoginFailure = 'unknown-key' | 'bad-signature' | 'bad-key' | 'wrong-login' | 'wrong-method' | 'no-login';
+export type LoginFailure =
+  | 'unknown-key'
+  | 'bad-signature'
+  | 'bad-key'
+  /** The key was proven and is registered, but had to verify its user and did not. */
+  | 'user-not-verified'
+  | 'wrong-login'
+  | 'wrong-method'
+  | 'no-login';
 
 /** What was tried over one connection so far. */
 export interface Attempts {
@@ -58,7 +67,7 @@ export class Authentication {
   readonly #limits: AuthenticationOptions['limits'];
   readonly #enforcedLogin: string | undefined;
   readonly #gone: AbortSignal;
-  /** Answers by blob, so that the proof that follows an offer asks nothing twice. */
+  /** Answers by the hash of what was shown, so that the proof that follows an offer asks nothing twice. */
   readonly #lookups = new Map<string, Promise<User | Refusal>>();
   #caller: Caller | undefined;
   #hasAskedForMethods = false;
@@ -132,14 +141,12 @@ export class Authentication {
       context.reject(METHODS);
       return;
     }
-    const answer = await this.#identify(reading.key, connection);
+    const answer = await this.#identify(reading, connection);
     if (isRefusal(answer)) {
       this.#unknownKey = reading.key.sha256;
       context.reject(METHODS);
       return;
     }
-    // ssh2 answers `ssh-rsa` where rsa-sha2-* was asked for, and Go's x/crypto gives up on that.
-    context.key.algo = requestedAlgorithm(context);
     context.accept();
   }
 
@@ -149,18 +156,23 @@ export class Authentication {
       await this.#refuse(context, connection, 'bad-key');
       return;
     }
-    const { key } = reading;
-    if (!isProven(context, reading)) {
+    const { key, certificate } = reading;
+    const verdict = verdictOn(context, reading);
+    if (!verdict.isProven) {
       await this.#refuse(context, connection, 'bad-signature', key.sha256);
       return;
     }
-    const user = await this.#identify(key, connection);
+    const user = await this.#identify(reading, connection);
     if (isRefusal(user)) {
       await this.#refuse(context, connection, 'unknown-key', key.sha256);
       return;
     }
     this.#isProven = true;
-    const caller: Caller = { connection, user, key };
+    if (user.needsVerification === true && !verdict.isUserVerified) {
+      await this.#refuse(context, connection, 'user-not-verified', key.sha256);
+      return;
+    }
+    const caller: Caller = { connection, user, key, ...(certificate === undefined ? {} : { certificate }) };
     if (!(await this.#host.admit(caller))) return;
     this.#caller = caller;
     context.accept();
@@ -180,41 +192,36 @@ export class Authentication {
     else context.reject(METHODS);
   }
 
-  #identify(key: PublicKey, connection: Connection): Promise<User | Refusal> {
-    const known = this.#lookups.get(key.sha256);
+  #identify({ key, certificate, blob }: RequestedKey, connection: Connection): Promise<User | Refusal> {
+    const shown = createHash('sha256').update(blob).digest('base64');
+    const known = this.#lookups.get(shown);
     if (known !== undefined) return known;
-    const asked = this.#host.identify({ key }, connection);
-    this.#lookups.set(key.sha256, asked);
+    const proof: Proof = certificate === undefined ? { key } : { key, certificate };
+    const asked = this.#host.identify(proof, connection);
+    this.#lookups.set(shown, asked);
     return asked;
   }
 }
 
-/** The signature name that the client asked for; ssh2 splits rsa-sha2-* into a key type and a hash. */
-function requestedAlgorithm(context: PublicKeyAuthContext): string {
-  if (context.key.algo !== 'ssh-rsa') return context.key.algo;
-  if (context.hashAlgo === 'sha256') return 'rsa-sha2-256';
-  if (context.hashAlgo === 'sha512') return 'rsa-sha2-512';
-  return 'ssh-rsa';
+/** With the blob it was read from: a certificate's is not that of its key. */
+interface RequestedKey extends UserKey {
+  readonly blob: Buffer;
 }
 
 /** The key, if its blob is of the type the request names and the signature name is one of that type's own. */
-function readRequestedKey(context: PublicKeyAuthContext): KeyReading {
-  // ssh2 hands on an offer that ends before its blob.
+function readRequestedKey(context: PublicKeyAuthContext): RequestedKey | Extract<UserKeyReading, { problem: string }> {
+  // A request that is damaged has none.
   const blob: Buffer | undefined = context.key.data;
-  if (blob === undefined) return { problem: 'the request ends before the key' };
-  const reading = readKeyBlob(blob);
+  if (blob === undefined) return { problem: 'the request is damaged' };
+  const reading = readUserKey(blob);
   if ('problem' in reading) return reading;
-  const { algorithm } = reading.key;
-  if (!signatureAlgorithms(algorithm).includes(requestedAlgorithm(context))) {
+  if (!reading.algorithms.includes(context.key.algo)) {
     return { problem: 'the signature algorithm is not one of this key type' };
   }
-  return reading;
+  return { ...reading, blob };
 }
 
-/** `verify` answers true, false or an Error: only true is a proof. */
-function isProven(context: PublicKeyAuthContext, reading: Extract<KeyReading, { key: PublicKey }>): boolean {
-  const { signature, blob, hashAlgo } = context;
-  if (signature === undefined || blob === undefined || signature.length === 0) return false;
-  const verdict: unknown = reading.verifier.verify(blob, signature, hashAlgo);
-  return verdict === true;
+function verdictOn({ signature, blob, key }: PublicKeyAuthContext, reading: UserKey): Verdict {
+  if (signature === undefined || blob === undefined) return { isProven: false };
+  return reading.verify(blob, signature, key.algo);
 }

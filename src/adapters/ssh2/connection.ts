@@ -9,6 +9,7 @@ import type { Origin } from '../../domain/proxy-rules.js';
 import type { Caller, Connection } from '../../domain/session.js';
 import { endedLines } from '../../domain/words/ended.js';
 import { identifyFaultBanner } from '../../domain/words/fault.js';
+import { userNotVerifiedBanner } from '../../domain/words/login.js';
 import { refusalLines } from '../../domain/words/refusal.js';
 import { turnedAwayLine, type TurnedAway } from '../../domain/words/turned-away.js';
 import type { Clock } from '../../ports/clock.js';
@@ -77,6 +78,8 @@ export class SshConnection {
   readonly #authentication: Authentication;
   readonly #gone = new AbortController();
   readonly #serving = new Set<Promise<void>>();
+  /** Banners. */
+  readonly #shown = new Set<string>();
   readonly #logins: LoginQueue;
   readonly #arrival: Arrival;
   readonly #log: ConnectionLog;
@@ -87,7 +90,6 @@ export class SshConnection {
   #cut: NodeJS.Timeout | undefined;
   #lingerMs = Infinity;
   #live: LiveConnection | undefined;
-  #hasShownLogin = false;
   #hasFaulted = false;
 
   constructor(client: Ssh2Connection, info: ClientInfo, arrival: Arrival, options: ConnectionOptions) {
@@ -127,6 +129,7 @@ export class SshConnection {
         failed: (connection, reason, fingerprint) => {
           this.#log.loginFailed(connection, reason, fingerprint);
           if (reason === 'wrong-login') this.#showLogin();
+          if (reason === 'user-not-verified') this.#showOnce(userNotVerifiedBanner());
         },
         faulted: (error) => {
           this.#loginFaulted(error);
@@ -315,12 +318,17 @@ export class SshConnection {
     this.disconnect(DISCONNECT.SERVICE_NOT_AVAILABLE, words.trim());
   }
 
-  /** Once: an agent offers one key after the other. */
   #showLogin(): void {
     const { enforcedLogin } = this.#options;
-    if (enforcedLogin === undefined || this.#hasShownLogin) return;
-    this.#hasShownLogin = true;
-    this.#wire.banner(`${refusalLines({ kind: 'wrong-login', expected: enforcedLogin }).join('\n')}\n`);
+    if (enforcedLogin === undefined) return;
+    this.#showOnce(`${refusalLines({ kind: 'wrong-login', expected: enforcedLogin }).join('\n')}\n`);
+  }
+
+  /** Once: an agent offers one key after the other. */
+  #showOnce(banner: string): void {
+    if (this.#shown.has(banner)) return;
+    this.#shown.add(banner);
+    this.#wire.banner(banner);
   }
 
   #contain(action: () => void): void {

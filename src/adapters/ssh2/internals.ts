@@ -10,12 +10,13 @@ import type ssh2 from 'ssh2';
 import type { Connection as Ssh2Connection, ServerChannel, Session as Ssh2Session } from 'ssh2';
 import type { Negotiated } from '../../domain/negotiated.js';
 import { addExchange, type KeyExchangeMethod } from './added-exchange.js';
-import { bannerMessage, disconnectMessage, exitSignalMessage, extensionsMessage } from './messages.js';
+import { readKeyRequest } from './key-request.js';
+import { bannerMessage, disconnectMessage, exitSignalMessage, extensionsMessage, MESSAGE } from './messages.js';
 import type { ChannelParts, ClientParts, ConnectionParts, NewOffer, Protocol, SessionParts } from './ssh2-parts.js';
 
 /** What ssh2 has understood of a message, before it acts on it. */
 export interface Understood {
-  USERAUTH_REQUEST: readonly [];
+  USERAUTH_REQUEST: readonly [user: string, service: string, method: string, details: unknown];
   GLOBAL_REQUEST: readonly [name: string, wantReply: boolean, data: unknown];
   CHANNEL_OPEN: readonly [{ readonly type: string; readonly sender: number; readonly packetSize: number }];
   CHANNEL_DATA: readonly [channel: number, data: Buffer];
@@ -302,11 +303,26 @@ export class ServerWire extends Wire {
     return this.#sessionsAtClient(number).length > 0;
   }
 
-  /** Has each log-in request go through `gate`, which lets ssh2 handle it by calling `proceed`, at once or later. */
+  /**
+   * Has each log-in request go through `gate`, which lets ssh2 handle it by calling `proceed`, at once or later. What
+   * asks with a key is handed on as it was sent: the context's algorithm and signature are whole, and there is no hash.
+   */
   gateLogins(gate: (proceed: () => void) => void): void {
-    this.intercept('USERAUTH_REQUEST', (proceed) => {
+    let request: Buffer | undefined;
+    this.onMessage((type, payload) => {
+      if (type === MESSAGE.USERAUTH_REQUEST) request = payload;
+      return true;
+    });
+    // ssh2 calls back within its handling of the message.
+    this.intercept('USERAUTH_REQUEST', (proceed, user, service, method, details) => {
+      const sessionId = this.protocol._kex?.sessionID;
+      if (request === undefined || sessionId === undefined) throw new Error('a log-in request that nobody sent');
+      const sent = method === 'publickey' ? readKeyRequest(request, sessionId) : details;
+      request = undefined;
       gate(() => {
-        this.attempt(proceed);
+        this.attempt(() => {
+          proceed(user, service, method, sent);
+        });
       });
     });
   }

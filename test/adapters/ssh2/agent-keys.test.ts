@@ -9,6 +9,11 @@ import { until, within } from '../../../src/contracts/contract.js';
 import { execute } from '../../support/door.js';
 import { needs } from '../../support/programs.js';
 import { temporaryFolder } from '../../support/temporary.js';
+import { Agent } from '../../support/agent.js';
+import { makeSecurityKey } from '../../support/security-key.js';
+import { readKeyLine } from '../../../src/adapters/ssh2/public-keys.js';
+import { makePair } from './ground.js';
+import { selfMadeCertificate } from './odd-keys.js';
 import { generateKey } from './openssh.js';
 
 describe('a real agent', () => {
@@ -38,6 +43,23 @@ describe('a real agent', () => {
   });
 });
 
+test('security keys and certificates in an agent are told with the others', async () => {
+  const keys = [makeSecurityKey('ed25519-sk'), makePair(), makeSecurityKey('ecdsa-sk')];
+  const certificate = selfMadeCertificate(makePair(), 'anybody');
+  const agent = await Agent.start(...keys, { blob: certificate, sign: () => Buffer.alloc(0) });
+  try {
+    const lines = await agentKeyLines(agent.path);
+    const readings = lines.map(readKeyLine);
+    const blobs = readings.slice(0, 3).map((reading) => ('key' in reading ? Buffer.from(reading.key.blob) : undefined));
+    expect(blobs).toEqual(keys.map(({ blob }) => blob));
+    expect(readings[0]?.comment).toBe('held by a test');
+    expect(lines[3]).toMatch(/^ssh-ed25519-cert-v01@openssh\.com [A-Za-z0-9+/=]+ held by a test$/);
+    expect(readings[3]).toMatchObject({ problem: expect.stringContaining('this is a certificate') });
+  } finally {
+    await agent.stop();
+  }
+});
+
 describe('without an agent that answers there are no keys', () => {
   test.each([
     ['nothing is there', () => join(temporaryFolder('agent'), 'socket')],
@@ -64,12 +86,27 @@ describe('without an agent that answers there are no keys', () => {
     }
   }
 
+  /** Four gigabytes, a byte at a time, so that it is never silent. */
+  function sayForEver(socket: Socket): void {
+    socket.resume().write(Buffer.from([0xff, 0xff, 0xff, 0xff, 12]));
+    const timer = setInterval(() => socket.write('x'), 50);
+    socket.on('close', () => clearInterval(timer));
+  }
+
   test.each<[string, (socket: Socket) => void]>([
     ['it hangs up', (socket) => socket.destroy()],
     ['it hangs up politely', (socket) => socket.resume().end()],
     ['it refuses', (socket) => socket.resume().write(Buffer.from([0, 0, 0, 1, 5]))],
     ['it answers with noise', (socket) => socket.resume().write('HTTP/1.1 400 Bad Request\r\n\r\n'.repeat(100))],
-    ['it answers something else', (socket) => socket.resume().write(Buffer.from([0, 0, 0, 5, 14, 0, 0, 0, 0]))],
+    [
+      'it says that there is more than there is',
+      (socket) => socket.resume().write(Buffer.from([0, 0, 0, 5, 12, 0, 0, 0, 9])),
+    ],
+    ['it has a lot to say and does not stop', sayForEver],
+    [
+      'it answers something else',
+      (socket) => socket.resume().write(Buffer.from([0, 0, 0, 14, 14, 0, 0, 0, 1, 0, 0, 0, 1, 65, 0, 0, 0, 0])),
+    ],
   ])('when %s', async (_what, behave) => {
     await withImpostor(behave, async (path) => {
       expect(await within(agentKeyLines(path), 'the answer')).toEqual([]);

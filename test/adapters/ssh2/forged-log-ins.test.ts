@@ -1,7 +1,7 @@
 /** Ways to log in without holding the key, each tried on the real server. ssh2 itself would let most of them in. */
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import ssh2, { type IdentityCallback, type ParsedKey, type SignCallback } from 'ssh2';
+import ssh2, { type IdentityCallback, type SignCallback } from 'ssh2';
 import { until } from '../../../src/contracts/contract.js';
 import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.js';
 import { turnedAwayLine } from '../../../src/domain/words/turned-away.js';
@@ -169,22 +169,19 @@ describe('a signature', () => {
     expect(ground.observer.ofType('login-succeeded')).toEqual([]);
   });
 
-  test('that makes the verifying fail is no proof', async () => {
-    // Attack: `verify` answers true, false or an Error, and an Error is truthy. The key's point is not on its curve.
+  test('by a key whose point is not on its curve is no proof', async () => {
+    // Attack: verifying by such a key is an error, and neither true nor false; ssh2 answers an Error, which is truthy.
     const { blob, signature } = makeBrokenEcdsaKey();
-    const verifier = ssh2.utils.parseKey(blob) as ParsedKey;
-    expect(verifier.verify(Buffer.from('data'), Buffer.from('3006020101020101', 'hex'))).toHaveProperty('message');
     ground.gateway.platform.register('victim', fingerprintOnly(blob));
     const request = { algorithm: 'ecdsa-sha2-nistp256', blob };
     client.send(proof(request, named(request.algorithm, signature)));
-    await expectRefused('bad-signature');
+    await expectRefused('bad-key');
   });
 });
 
 describe('a key under a wrong or weak name', () => {
   // In each of these the signature is good, by the key in the blob over this very request, and the platform knows the
   // key: only the name and the type are wrong.
-  const certificate = selfMadeCertificate(mallory, 'victim');
   const dsa = makeDsaKey();
   const smallRsa = makePair('rsa', 1024);
   const other = { hash: undefined as string | undefined };
@@ -196,16 +193,15 @@ describe('a key under a wrong or weak name', () => {
     { what: 'an RSA key as ECDSA-like text', algorithm: 'rsa-sha2-1024', key: rsa, hash: 'sha512' },
     // Attack: a plain key that claims to live in hardware and to have been touched.
     { what: 'a plain key as a security key', algorithm: 'sk-ssh-ed25519@openssh.com', key: mallory, ...other },
-    // Attack: a certificate that says "victim", signed by its own holder.
-    { what: 'a certificate made by oneself', algorithm: 'ssh-ed25519-cert-v01@openssh.com', key: mallory, ...other },
+    { what: 'a plain key as a certificate', algorithm: 'ssh-ed25519-cert-v01@openssh.com', key: mallory, ...other },
     // Attack: signatures by SHA-1 can be forged by collision.
     { what: 'an RSA key with SHA-1', algorithm: 'ssh-rsa', key: rsa, hash: 'sha1' },
     { what: 'a DSA key', algorithm: 'ssh-dss', key: dsa, ...other },
     // Attack: a key that can be factored.
     { what: 'an RSA key of 1024 bits', algorithm: 'rsa-sha2-256', key: smallRsa, hash: 'sha256' },
     { what: 'no name at all', algorithm: '', key: mallory, ...other },
-  ])('$what is refused, proven and offered', async ({ what, algorithm, key, hash }) => {
-    const blob = what.startsWith('a certificate') ? certificate : key.blob;
+  ])('$what is refused, proven and offered', async ({ algorithm, key, hash }) => {
+    const { blob } = key;
     ground.gateway.platform.register('victim', fingerprintOnly(blob));
     const request = { algorithm, blob };
     const signature = key.sign(signedData(client.sessionId, request), hash);
@@ -232,6 +228,60 @@ describe('a key under a wrong or weak name', () => {
       expect((await client.next(MESSAGE.USERAUTH_FAILURE, MESSAGE.USERAUTH_SUCCESS))[0]).toBe(51);
     }
     expect(ground.observer.ofType('login-failed').map((event) => event.reason)).toEqual(['bad-key', 'bad-key']);
+    await expectLockedOut();
+  });
+});
+
+describe('a certificate', () => {
+  const certificate: KeyRequest = {
+    algorithm: 'ssh-ed25519-cert-v01@openssh.com',
+    blob: selfMadeCertificate(mallory, 'victim'),
+  };
+
+  test('made by oneself is refused, though its key is registered and signs', async () => {
+    // Attack: a certificate that says "victim", signed by its own holder, whose key opens another account. The platform
+    // that looked up the key alone would let it in.
+    client.send(offer(certificate));
+    expect((await client.next(MESSAGE.USERAUTH_FAILURE, MESSAGE.USERAUTH_PK_OK))[0]).toBe(MESSAGE.USERAUTH_FAILURE);
+    client.send(proof(certificate, named('ssh-ed25519', signed(certificate, mallory))));
+    await expectRefused('unknown-key');
+  });
+
+  test('that is refused leaves its key as good as it was', async () => {
+    client.send(offer(certificate), offer(ofMallory));
+    await client.next(MESSAGE.USERAUTH_FAILURE);
+    await client.next(MESSAGE.USERAUTH_PK_OK);
+    client.prove(ofMallory, mallory);
+    await client.next(MESSAGE.USERAUTH_SUCCESS);
+    expect(ground.observer.ofType('login-succeeded').map((event) => event.user)).toEqual(['mallory']);
+    const [{ caller } = { caller: undefined }] = ground.gateway.connections.list();
+    expect(caller).not.toHaveProperty('certificate');
+  });
+
+  test('is not let in by the answer about its key', async () => {
+    // Attack: the look-up of the key is remembered, and is not one of the certificate.
+    client.send(offer(ofMallory));
+    await client.next(MESSAGE.USERAUTH_PK_OK);
+    client.send(proof(certificate, named('ssh-ed25519', signed(certificate, mallory))));
+    await expectRefused('unknown-key');
+  });
+
+  test('whose holder signs by the certificate’s name, or that names its key’s, is refused', async () => {
+    // Attack: three names, in the request, the blob and the signature, of which not all say the same.
+    ground.gateway.certified = () => ({ name: 'mallory' });
+    const signature = signed(certificate, mallory);
+    const plainName = { ...certificate, algorithm: 'ssh-ed25519' };
+    const certificateName = { ...ofMallory, algorithm: certificate.algorithm };
+    client.send(
+      proof(certificate, named(certificate.algorithm, signature)),
+      proof(plainName, named('ssh-ed25519', signed(plainName, mallory))),
+      proof(certificateName, named('ssh-ed25519', signed(certificateName, mallory))),
+    );
+    for (let refused = 0; refused < 3; refused++) {
+      expect((await client.next(MESSAGE.USERAUTH_FAILURE, MESSAGE.USERAUTH_SUCCESS))[0]).toBe(51);
+    }
+    const reasons = ground.observer.ofType('login-failed').map((event) => event.reason);
+    expect(reasons).toEqual(['bad-signature', 'bad-key', 'bad-key']);
     await expectLockedOut();
   });
 });

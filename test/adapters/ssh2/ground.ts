@@ -16,12 +16,13 @@ import { readKeyBlob } from '../../../src/adapters/ssh2/public-keys.js';
 import { SshServer, type SshServerOptions } from '../../../src/adapters/ssh2/server.js';
 import { SystemClock } from '../../../src/adapters/system/clock.js';
 import { PenaltyBook } from '../../../src/app/penalty-book.js';
+import type { Certificate } from '../../../src/domain/certificate.js';
 import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.js';
 import { DEFAULT_PENALTY_RULES, type PenaltyRules } from '../../../src/domain/penalty-policy.js';
 import type { Proof } from '../../../src/domain/proof.js';
 import type { PublicKey } from '../../../src/domain/public-key.js';
 import type { ProxyRules } from '../../../src/domain/proxy-rules.js';
-import type { Refusal } from '../../../src/domain/refusal.js';
+import { isRefusal, type Refusal } from '../../../src/domain/refusal.js';
 import type { Caller, Connection } from '../../../src/domain/session.js';
 import type { User } from '../../../src/domain/user.js';
 import type { ClientChannel } from '../../../src/ports/client-channel.js';
@@ -44,13 +45,19 @@ export class ScriptedGateway implements GitGateway {
   readonly connections = new MemoryLiveConnections(this.platform);
   /** Fingerprints of the keys that were looked up, in order. */
   readonly lookups: string[] = [];
+  /** Fingerprints of keys that must verify their user. */
+  readonly verifying = new Set<string>();
+  /** Whose a certificate is; nobody's by default. */
+  certified: (certificate: Certificate) => User | Refusal = () => ({ kind: 'unknown-key' });
   readonly requests: Request[] = [];
   /** What is done with a request; by default it is told who is asking. */
   command: (request: Request) => Promise<void> = sayWho;
 
-  identify({ key }: Proof, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
+  async identify({ key, certificate }: Proof, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
     this.lookups.push(key.sha256);
-    return this.authenticator.identify(key, connection, signal);
+    if (certificate !== undefined) return this.certified(certificate);
+    const answer = await this.authenticator.identify(key, connection, signal);
+    return isRefusal(answer) || !this.verifying.has(key.sha256) ? answer : { ...answer, needsVerification: true };
   }
 
   admit(caller: Caller): LiveConnection {

@@ -18,7 +18,10 @@ export async function generateKey(...options: readonly string[]): Promise<KeyFil
   return { ...pairOf(readFileSync(path, 'utf8')), path };
 }
 
-/** Runs a command over ssh, strict about the server's host key. */
+/**
+ * Runs a command over ssh, strict about the server's host key.
+ * @param agent the socket of one, which may hold what `keyFile` is the public half of.
+ */
 export function openssh(
   ground: Ground,
   keyFile: string,
@@ -27,7 +30,8 @@ export function openssh(
     command = 'who',
     host = '127.0.0.1',
     ssh = 'ssh',
-  }: Partial<Record<'command' | 'host' | 'ssh', string>> & {
+    agent = 'none',
+  }: Partial<Record<'command' | 'host' | 'ssh' | 'agent', string>> & {
     options?: readonly string[];
   } = {},
 ): Promise<Result> {
@@ -37,7 +41,7 @@ export function openssh(
   return execute(
     ssh,
     [
-      ...['-F', '/dev/null', '-i', keyFile, '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none'],
+      ...['-F', '/dev/null', '-i', keyFile, '-o', 'IdentitiesOnly=yes', '-o', `IdentityAgent=${agent}`],
       ...['-o', `UserKnownHostsFile=${knownHosts}`, '-o', 'StrictHostKeyChecking=yes', '-o', 'BatchMode=yes'],
       ...options,
       ...['-p', String(ground.port), `git@${host}`, command],

@@ -4,7 +4,7 @@ import { readKeyBlob, readKeyLine } from '../../../src/adapters/ssh2/public-keys
 import { execute } from '../../support/door.js';
 import { needs } from '../../support/programs.js';
 import { makePair } from './ground.js';
-import { makeDsaKey } from './odd-keys.js';
+import { makeDsaKey, selfMadeCertificate } from './odd-keys.js';
 import { generateKey } from './openssh.js';
 import { string } from '../../support/ssh-bytes.js';
 
@@ -104,11 +104,16 @@ describe('a blob', () => {
 
   test.each([
     ['ssh-dss', makeDsaKey().blob],
-    ['sk-ssh-ed25519@openssh.com', Buffer.concat(['sk-ssh-ed25519@openssh.com', Buffer.alloc(32), 'ssh:'].map(string))],
     ['ssh-ed448', Buffer.concat(['ssh-ed448', Buffer.alloc(57)].map(string))],
   ])('of a type that is not supported (%s) is refused with those that are', (type, blob) => {
     expect(readKeyBlob(blob)).toEqual({
       problem: `keys of the type ${type} are not supported; use Ed25519, ECDSA or RSA`,
+    });
+  });
+
+  test('of a certificate is refused with what to give instead', () => {
+    expect(readKeyBlob(selfMadeCertificate(pair, 'anybody'))).toEqual({
+      problem: "this is a certificate: give its key's own file, without -cert in the name",
     });
   });
 

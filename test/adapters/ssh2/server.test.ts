@@ -54,7 +54,7 @@ describe('what is advertised', () => {
     expect(information.uint32()).toBe(2);
     expect([information.text(), information.text()]).toEqual([
       'server-sig-algs',
-      'ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256',
+      'ssh-ed25519,sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256',
     ]);
     expect([information.text(), information.text()]).toEqual(['ping@openssh.com', '0']);
     // RFC 8308 2.4: the first message after the key exchange, and once.

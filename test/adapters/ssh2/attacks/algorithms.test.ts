@@ -44,6 +44,8 @@ describe('the server’s offer', () => {
       'server-sig-algs',
       [
         'ssh-ed25519',
+        'sk-ssh-ed25519@openssh.com',
+        'sk-ecdsa-sha2-nistp256@openssh.com',
         'ecdsa-sha2-nistp256',
         'ecdsa-sha2-nistp384',
         'ecdsa-sha2-nistp521',
