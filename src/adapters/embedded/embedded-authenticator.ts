@@ -18,9 +18,13 @@ export class EmbeddedAuthenticator implements Authenticator {
     // Looked up by fingerprint, but believed by the key itself: the fingerprint is what somebody computed.
     const holder = asking('identify', () =>
       this.#db
-        .prepare<[string, Buffer], { name: string }>('SELECT user AS name FROM keys WHERE sha256 = ? AND blob = ?')
+        .prepare<[string, Buffer], { name: string; verifyRequired: 0 | 1 }>(
+          'SELECT user AS name, verify_required AS verifyRequired FROM keys WHERE sha256 = ? AND blob = ?',
+        )
         .get(key.sha256, Buffer.from(key.blob)),
     );
-    return holder ?? { kind: 'unknown-key' };
+    if (holder === undefined) return { kind: 'unknown-key' };
+    const { name, verifyRequired } = holder;
+    return verifyRequired === 1 ? { name, needsVerification: true } : { name };
   }
 }

@@ -8,6 +8,7 @@ export type PlatformErrorCode =
   | 'user-owns-apps'
   | 'no-such-key'
   | 'key-in-use'
+  | 'no-security-key'
   | 'no-such-app'
   | 'app-exists'
   | 'app-busy'

@@ -114,4 +114,8 @@ export const MIGRATIONS: readonly string[] = [
     expires_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- Whether a security key must have verified its user, by a PIN or a fingerprint.
+  ALTER TABLE keys ADD COLUMN verify_required INTEGER NOT NULL DEFAULT 0 CHECK (verify_required IN (0, 1));
+  `,
 ];

@@ -11,6 +11,8 @@ interface ReadKey {
   readonly comment: string;
 }
 
+const ADDED = { added: 'Added', 'already-there': 'Already there:', tightened: 'Must verify its user from now on:' };
+
 /** `user …` and `key …`: who may knock, and by which keys. */
 export function addUserCommands(program: Command, withPlatform: WithPlatform): void {
   const user = program.command('user').description('Manage users.');
@@ -61,13 +63,15 @@ export function addUserCommands(program: Command, withPlatform: WithPlatform): v
   key
     .command('add <user> <file>')
     .description('Add the public keys in a file (- for standard input).')
-    .action((user: string, file: string) => {
+    .option('--verify-required', 'let the keys log in only if they have asked for a PIN or a fingerprint')
+    .action((user: string, file: string, options: { verifyRequired?: boolean }) => {
       const keys = readKeyFile(file);
+      const isVerifyRequired = options.verifyRequired === true;
       withPlatform(({ keys: registered }, transaction) => {
         transaction(() => {
           for (const { key, comment } of keys) {
-            const isNew = registered.add(user, key, comment) === 'added';
-            terminal.out(`${isNew ? 'Added' : 'Already there:'} ${key.algorithm} ${key.sha256}`);
+            const done = ADDED[registered.add(user, key, comment, { isVerifyRequired })];
+            terminal.out(`${done} ${key.algorithm} ${key.sha256}`);
           }
         });
       });
@@ -79,9 +83,13 @@ export function addUserCommands(program: Command, withPlatform: WithPlatform): v
     .action((user: string, options: { json?: boolean }) => {
       withPlatform(({ keys }) => {
         const list = keys.list(user);
-        const rows = list.map((one) => [one.sha256, one.algorithm, day(one.addedAt), one.comment]);
+        const rows = list.map((one) => {
+          const verifies = one.isVerifyRequired ? 'required' : '';
+          return [one.sha256, one.algorithm, day(one.addedAt), verifies, one.comment];
+        });
         const nothing = `${user} has no keys. Add one: gitmouth key add ${user} FILE`;
-        terminal.out(options.json ? json(list) : table(['FINGERPRINT', 'TYPE', 'SINCE', 'COMMENT'], rows, nothing));
+        const columns = ['FINGERPRINT', 'TYPE', 'SINCE', 'VERIFY', 'COMMENT'];
+        terminal.out(options.json ? json(list) : table(columns, rows, nothing));
       });
     });
   key

@@ -5,6 +5,7 @@ import { EmbeddedAuthenticator } from '../../../src/adapters/embedded/embedded-a
 import { EmbeddedLiveConnections } from '../../../src/adapters/embedded/embedded-live-connections.js';
 import { never, turns, until } from '../../../src/contracts/contract.js';
 import { sampleCaller, sampleConnection, sampleKey, sampleSession } from '../../../src/contracts/samples.js';
+import type { PublicKey } from '../../../src/domain/public-key.js';
 import { openHouse, register, type House } from './house.js';
 
 let house: House;
@@ -27,6 +28,17 @@ describe('the embedded authenticator', () => {
     expect(await authenticator.identify(claim, sampleConnection(), never())).toEqual({ kind: 'unknown-key' });
     expect(await authenticator.identify(known, sampleConnection(), never())).toEqual({ name: 'alice' });
   });
+});
+
+test('the embedded authenticator tells which keys must verify their user', async () => {
+  const [strict, plain] = [sampleKey('sk-ssh-ed25519@openssh.com'), sampleKey('sk-ssh-ed25519@openssh.com')];
+  house.platform.users.add('alice');
+  house.platform.keys.add('alice', strict, '', { isVerifyRequired: true });
+  house.platform.keys.add('alice', plain, '');
+  const authenticator = new EmbeddedAuthenticator(house.db);
+  const identify = (key: PublicKey) => authenticator.identify(key, sampleConnection(), never());
+  expect(await identify(strict)).toEqual({ name: 'alice', needsVerification: true });
+  expect(await identify(plain)).toEqual({ name: 'alice' });
 });
 
 describe('the embedded access control, while a push makes an app', () => {

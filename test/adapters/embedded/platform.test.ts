@@ -108,6 +108,29 @@ describe('keys', () => {
     expect(house.platform.keys.list('alice').map(({ comment }) => comment)).toEqual(['first']);
   });
 
+  test('of hardware may have to verify their user, from the start or later, and stay so', () => {
+    const { keys } = house.platform;
+    const [strict, later] = [sampleKey('sk-ssh-ed25519@openssh.com'), sampleKey('sk-ecdsa-sha2-nistp256@openssh.com')];
+    const verifying = () => keys.list('alice').flatMap((key) => (key.isVerifyRequired ? [key.sha256] : []));
+    house.platform.users.add('alice');
+    expect(keys.add('alice', strict, '', { isVerifyRequired: true })).toBe('added');
+    expect(keys.add('alice', later, '')).toBe('added');
+    expect(verifying()).toEqual([strict.sha256]);
+    expect(keys.add('alice', later, '', { isVerifyRequired: true })).toBe('tightened');
+    expect(keys.add('alice', later, '', { isVerifyRequired: true })).toBe('already-there');
+    expect(keys.add('alice', later, '')).toBe('already-there');
+    expect(new Set(verifying())).toEqual(new Set([strict.sha256, later.sha256]));
+  });
+
+  test('that can’t verify their user are not told to', () => {
+    house.platform.users.add('alice');
+    const add = (algorithm: 'ssh-rsa' | 'ecdsa-sha2-nistp256') => () =>
+      house.platform.keys.add('alice', sampleKey(algorithm), '', { isVerifyRequired: true });
+    refusal(add('ssh-rsa'), 'no-security-key', "can't verify its user", 'ed25519-sk');
+    refusal(add('ecdsa-sha2-nistp256'), 'no-security-key');
+    expect(house.platform.keys.list('alice')).toEqual([]);
+  });
+
   test('belong to one user: the refusal says to whom and how to take it from them', () => {
     const key = sampleKey();
     register(house, 'alice', key);

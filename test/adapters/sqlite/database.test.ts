@@ -1,6 +1,7 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import Sqlite from 'better-sqlite3';
 import { openDatabase, type Database } from '../../../src/adapters/sqlite/database.js';
 import { MIGRATIONS } from '../../../src/adapters/sqlite/schema.js';
 import { temporaryFolder } from '../../support/temporary.js';
@@ -57,6 +58,19 @@ describe('the database', () => {
   test('keeps what it has when it is opened again', () => {
     open().exec("INSERT INTO users VALUES ('alice', 0)");
     expect(open().prepare('SELECT name FROM users').all()).toEqual([{ name: 'alice' }]);
+  });
+
+  test('of a gitmouth from before keys could have to verify their user keeps its keys, of which none has to', () => {
+    const old = new Sqlite(file);
+    const before = MIGRATIONS.findIndex((migration) => migration.includes('verify_required'));
+    for (const migration of MIGRATIONS.slice(0, before)) old.exec(migration);
+    old.exec("INSERT INTO users VALUES ('alice', 0)");
+    old.exec("INSERT INTO keys VALUES ('SHA256:x', 'alice', 'ssh-ed25519', x'00', '', 0)");
+    old.pragma(`user_version = ${before}`);
+    old.close();
+    expect(open().prepare('SELECT sha256, verify_required FROM keys').all()).toEqual([
+      { sha256: 'SHA256:x', verify_required: 0 },
+    ]);
   });
 
   test('of a newer gitmouth is refused, saying so, and is not touched', () => {
