@@ -1,5 +1,13 @@
 import { open } from 'node:fs/promises';
-import { Fault, type Authenticator, type Connection, type PublicKey, type Refusal, type User } from 'gitmouth';
+import {
+  Fault,
+  type Authenticator,
+  type CertifiedProof,
+  type Connection,
+  type PublicKey,
+  type Refusal,
+  type User,
+} from 'gitmouth';
 import { KeyFileProblem, readKeyLines } from './key-lines.js';
 
 /** A file that was changed so shortly before it was read may change again without its times telling. */
@@ -25,10 +33,27 @@ export class AuthorizedKeys implements Authenticator {
 
   async identify(key: PublicKey, _connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
     signal.throwIfAborted();
+    const users = await this.#read(signal);
+    const name = users.get(Buffer.from(key.blob).toString('base64'));
+    return name === undefined ? { kind: 'unknown-key' } : { name };
+  }
+
+  /** The user is there as long as one key of theirs is in the file. */
+  async identifyCertified(
+    { user }: CertifiedProof,
+    _connection: Connection,
+    signal: AbortSignal,
+  ): Promise<User | Refusal> {
+    signal.throwIfAborted();
+    const users = await this.#read(signal);
+    const isThere = [...users.values()].includes(user);
+    return isThere ? { name: user } : { kind: 'certificate', problem: { kind: 'unknown-user', user } };
+  }
+
+  /** @throws Fault, when the file is of no use; the signal's reason, once it has aborted. */
+  async #read(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
     try {
-      const users = await this.users();
-      const name = users.get(Buffer.from(key.blob).toString('base64'));
-      return name === undefined ? { kind: 'unknown-key' } : { name };
+      return await this.users();
     } catch (cause) {
       const code = cause instanceof KeyFileProblem ? 'GM_BAD_ANSWER' : 'GM_UNAVAILABLE';
       throw new Fault(code, 'identify', `The keys in ${this.#path} can't be used: ${String(cause)}`, { cause });

@@ -9,7 +9,9 @@ import type { ProxyRules } from '../domain/proxy-rules.js';
 import type { PenaltyRules } from '../domain/penalty-policy.js';
 import type { TimeLimits } from '../domain/time-limits.js';
 import { printable } from '../domain/words/printable.js';
+import { readKeyLine } from '../adapters/ssh2/public-keys.js';
 import { ADMISSION_SETTINGS, readAdmission } from './admission-settings.js';
+import { CERTIFICATE_SETTINGS, readCertificates, type CertificateConfig } from './certificate-settings.js';
 import { readConfigFile } from './config-file.js';
 import { FRONT_SETTINGS, readProxies } from './front-settings.js';
 import { listenAddresses, type ListenAddress } from './listen-addresses.js';
@@ -33,6 +35,7 @@ export interface Config {
   /** Those in front of this server. */
   readonly proxies: ProxyRules;
   readonly loginName?: string;
+  readonly certificates: CertificateConfig;
   readonly algorithms: AlgorithmSet;
   readonly hooksFolder?: string;
   readonly sandbox: 'auto' | 'bubblewrap' | 'none';
@@ -51,7 +54,10 @@ export interface Config {
   /** Where `/livez` and `/readyz` are served. */
   readonly healthListen?: ListenAddress;
   readonly log: { readonly format: 'auto' | 'json' | 'text'; readonly level: 'debug' | 'info' | 'warn' | 'error' };
-  /** Every setting as it was written or by default, by its name: what one configuration is told from another by. */
+  /**
+   * Every setting as it was written or by default, by its name: what one configuration is told from another by. For files
+   * that a reload reads again, what they hold.
+   */
   readonly written: Readonly<Record<string, string>>;
 }
 
@@ -173,6 +179,7 @@ const SETTINGS = {
     'info',
     'What is logged; `debug` adds every connection.',
   ],
+  ...CERTIFICATE_SETTINGS,
   ...LOCK_SETTINGS,
   ...STATE_SETTINGS,
   ...OPERATING_SETTINGS,
@@ -248,9 +255,12 @@ export function readConfig(
   const loginName = read('GITMOUTH_LOGIN_NAME');
   const hooksFolder = read('GITMOUTH_HOOKS');
   const healthListen = read('GITMOUTH_HEALTH_LISTEN');
+  const platform = readPlatform({ read, must, isSet, isChanged, problem });
+  const certificates = readCertificates({ read, must, problem, readKeyLine }, platform);
   const config: Config = {
     dataFolder: must('GITMOUTH_DATA'),
-    platform: readPlatform({ read, must, isSet, isChanged, problem }),
+    platform,
+    certificates: certificates.config,
     state: readState(read('GITMOUTH_STATE')),
     locks: readLocks({ must }),
     listen: isSet('GITMOUTH_LISTEN')
@@ -284,7 +294,10 @@ export function readConfig(
     drainDelayMs: must('GITMOUTH_DRAIN_DELAY_SECONDS'),
     ...(healthListen === undefined ? {} : { healthListen }),
     log: { format: must('GITMOUTH_LOG'), level: must('GITMOUTH_LOG_LEVEL') },
-    written: Object.fromEntries(settings.map(({ name, defaultText }) => [name, source[name] ?? defaultText])),
+    written: {
+      ...Object.fromEntries(settings.map(({ name, defaultText }) => [name, source[name] ?? defaultText])),
+      ...certificates.contents,
+    },
   };
   if (problems.length > 0) throw new ConfigError(problems, path);
   return Object.freeze(config);

@@ -16,6 +16,7 @@ import {
   MemoryTransport,
 } from '../adapters/memory/index.js';
 import type { HostKey } from '../adapters/ssh2/host-keys.js';
+import { readKeyLine } from '../adapters/ssh2/public-keys.js';
 import { SshServer, type SshServerChanges } from '../adapters/ssh2/server.js';
 import { SystemClock } from '../adapters/system/clock.js';
 import { newId } from '../adapters/system/ids.js';
@@ -29,7 +30,9 @@ import type { Config } from './config.js';
 import { DynoSlots } from './dyno-slots.js';
 import { KeyLookups } from './key-lookups.js';
 import { PenaltyBook } from './penalty-book.js';
+import { PlatformAuthorities } from './platform-authorities.js';
 import { hostKeysFor, type ReadyHostKeys } from './platforms/host-keys.js';
+import { ProofJudge } from './proof-judge.js';
 import { reloaded } from './reload.js';
 import type { Platform } from './platforms/platform.js';
 import { ServeGit } from './serve-git.js';
@@ -202,14 +205,29 @@ function partsOf(
   log: LogObserver,
 ): Parts {
   let config = begun;
-  const { observer, clock, connections, registry, throttle, lifecycles } = ports;
+  const { observer, clock, connections, registry, throttle } = ports;
   for (const message of platform.warnings) observer.record({ type: 'problem', message });
   const { authenticator, accessControl, locks, provisioner, transports } = ports;
   const { penalties, rateLimiter } = ports;
   const rules = () => config.penalties;
   const penaltyBook = new PenaltyBook({ penalties, rateLimiter, rules, observer, clock });
+  const authorities = new PlatformAuthorities({
+    ask: async (signal) => platform.authorities?.(signal) ?? [],
+    readKeyLine,
+    isWanted: () => config.certificates.authorities === 'platform',
+    onChange: () => {
+      serveGit.endTakenBack();
+    },
+    observer,
+    clock,
+  });
+  const proofs = new ProofJudge(
+    () => ({ ...config.certificates, authorities: authoritiesOf(config, authorities) }),
+    clock,
+  );
   const serveGit = new ServeGit({
-    lookups: new KeyLookups(authenticator, () => config.limits.lookupCacheMs, clock),
+    proofs,
+    lookups: new KeyLookups(authenticator, proofs, () => config.limits.lookupCacheMs, clock),
     accessControl,
     locks,
     penaltyBook,
@@ -248,6 +266,8 @@ function partsOf(
     doors = nextDoors;
     beginServer();
     prepared?.begin();
+    serveGit.endTakenBack();
+    void authorities.refresh();
     log.level = next.log.level;
     for (const message of prepared?.warnings ?? []) observer.record({ type: 'problem', message });
   };
@@ -262,9 +282,15 @@ function partsOf(
     clock,
     hostKeys: () => doors.hostKeys,
     unreadiness: () => platform.unreadiness?.(),
-    lifecycles,
+    lifecycles: [...ports.lifecycles, authorities],
     ...(platform.sandbox === undefined ? {} : { sandbox: platform.sandbox }),
   };
+}
+
+/** Fingerprints of those whose certificates count; undefined while that is not known. */
+function authoritiesOf({ certificates }: Config, { known }: PlatformAuthorities): ReadonlySet<string> | undefined {
+  const keys = certificates.authorities === 'platform' ? known : certificates.authorities;
+  return keys && new Set(keys.map(({ sha256 }) => sha256));
 }
 
 /** What the SSH server is told by the configuration. */

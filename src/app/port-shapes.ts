@@ -10,7 +10,7 @@ type Kind<T> = T extends (...args: never[]) => unknown ? 'function' : T extends 
 
 /** Every member of every port, with what it is; the compiler sees that none is missing or made up. */
 const SHAPES: { readonly [N in PortName]: { readonly [M in keyof PortOf<N>]-?: Kind<PortOf<N>[M]> } } = {
-  authenticator: { identify: 'function' },
+  authenticator: { identify: 'function', identifyCertified: 'function' },
   accessControl: { authorize: 'function', list: 'function' },
   locks: { acquire: 'function', held: 'function', free: 'function' },
   provisioner: { provision: 'function', release: 'function' },

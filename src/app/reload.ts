@@ -1,5 +1,6 @@
 /** What of a configuration can be replaced while gitmouth runs, and what another one means for it. */
 import { ADMISSION_SETTINGS } from './admission-settings.js';
+import { CERTIFICATE_SETTINGS } from './certificate-settings.js';
 import type { Config } from './config.js';
 import { FRONT_SETTINGS } from './front-settings.js';
 import { PENALTY_SETTINGS } from './penalty-settings.js';
@@ -27,6 +28,7 @@ const RELOADABLE: readonly string[] = [
   'GITMOUTH_DRAIN_DELAY_SECONDS',
   'GITMOUTH_LOOKUP_CACHE_SECONDS',
   'GITMOUTH_LOG_LEVEL',
+  ...Object.keys(CERTIFICATE_SETTINGS),
   ...Object.keys(ADMISSION_SETTINGS),
   ...Object.keys(PENALTY_SETTINGS),
   ...Object.keys(PHASE_SETTINGS),
@@ -44,13 +46,13 @@ export interface Reload {
 export function reloaded(present: Config, wanted: Config): Config {
   const { loginName: _login, hooksFolder: _hooks, ...lasting } = present;
   const { loginName, hooksFolder, algorithms, sandbox, dynoUser, dynoNetwork, dynoLimits, maxPackBytes } = wanted;
-  const { creation, limits, admission, penalties, proxies, drainDelayMs, log, written } = wanted;
+  const { creation, certificates, limits, admission, penalties, proxies, drainDelayMs, log, written } = wanted;
   return Object.freeze({
     ...lasting,
     ...(loginName === undefined ? {} : { loginName }),
     ...(hooksFolder === undefined ? {} : { hooksFolder }),
     ...{ algorithms, sandbox, dynoUser, dynoNetwork, dynoLimits, maxPackBytes, creation },
-    ...{ limits, admission, penalties, proxies, drainDelayMs },
+    ...{ certificates, limits, admission, penalties, proxies, drainDelayMs },
     locks: { leaseMs: present.locks.leaseMs, mode: wanted.locks.mode },
     log: { format: present.log.format, level: log.level },
     written: { ...present.written, ...only(written, (name) => RELOADABLE.includes(name)) },

@@ -57,9 +57,10 @@ export class SelfReports {
   async #callerNow({ live, limits, patience }: Visit): Promise<Caller | Refusal> {
     const { caller } = live;
     const answer = await patience.ask('identify', limits.authorizeMs, (signal) =>
-      this.#parts.lookups.identifyAnew(caller.key, caller.connection, signal),
+      this.#parts.lookups.identifyAnew(caller, caller.connection, signal),
     );
-    return isRefusal(answer) ? { kind: 'key-removed' } : { ...caller, user: answer };
+    if (!isRefusal(answer)) return { ...caller, user: answer };
+    return answer.kind === 'unknown-key' ? { kind: 'key-removed' } : answer;
   }
 
   async #appsOf(caller: Caller, visit: Visit): Promise<SelfReport['apps']> {

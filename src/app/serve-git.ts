@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { AppNames } from '../domain/app-name.js';
+import { forcedCommandOf } from '../domain/certificate-policy.js';
 import type { DynosFull } from '../domain/dyno-queue.js';
-import { parseGitCommand, parseGitProtocol, type GitRequest } from '../domain/git-request.js';
+import { isSameRequest, parseGitCommand, parseGitProtocol, type GitRequest } from '../domain/git-request.js';
 import type { Grant } from '../domain/grant.js';
 import { withinBinding } from '../domain/key-binding.js';
 import { needsLock, type LockHolder, type LockMode } from '../domain/lock-policy.js';
@@ -25,6 +26,7 @@ import type { DynoSlots } from './dyno-slots.js';
 import type { DynoAnswer } from './dyno-wait.js';
 import { onAbort } from './on-abort.js';
 import { Patience } from './patience.js';
+import type { ProofJudge } from './proof-judge.js';
 import { outcomeOf, refused, type Run, type Visit } from './run.js';
 import { SelfReports, type SelfReportsParts } from './self-reports.js';
 import { endAfter } from './session-limits.js';
@@ -32,6 +34,7 @@ import { SessionRecord } from './session-record.js';
 import { tellWhileWaiting } from './waiting-notices.js';
 
 export interface ServeGitParts extends DynoRunParts, SelfReportsParts {
+  readonly proofs: ProofJudge;
   readonly dynoSlots: DynoSlots;
   readonly connections: LiveConnections;
   readonly newSessionId: () => string;
@@ -63,14 +66,21 @@ export class ServeGit implements GitGateway {
     this.#selfReports = new SelfReports(parts);
   }
 
-  /** A certificate of a registered key is not that key, and nobody vouches for the authority that signed it. */
-  async identify({ key, certificate }: Proof, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
-    if (certificate !== undefined) return { kind: 'unknown-key' };
-    return this.#parts.lookups.identify(key, connection, signal);
+  identify(proof: Proof, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
+    return this.#parts.lookups.identify(proof, connection, signal);
   }
 
   admit(caller: Caller): LiveConnection {
-    return this.#parts.connections.add(caller);
+    const live = this.#parts.connections.add(caller);
+    // It may have been taken back since it was proven: what looks through the connections did not find this one then.
+    if (this.#parts.proofs.isTakenBack(caller)) live.end('key-revoked');
+    return live;
+  }
+
+  /** Ends the connections of keys and certificates that were taken back. */
+  endTakenBack(): void {
+    const { connections, proofs } = this.#parts;
+    for (const live of connections.list().filter(({ caller }) => proofs.isTakenBack(caller))) live.end('key-revoked');
   }
 
   /** From now on nothing new is begun, and nobody waits for a dyno; running sessions are told how long they have. */
@@ -131,6 +141,10 @@ export class ServeGit implements GitGateway {
     const { live, record, control } = visit;
     control.signal.throwIfAborted();
     const tooLate = refused(DRAINING);
+    const forced = forcedCommandOf(live.caller.certificate);
+    if (forced !== undefined && !(ask.kind === 'command' && isSameRequest(ask.command, forced, this.#parts.appNames))) {
+      return refused({ kind: 'forced-command', forced });
+    }
     if (ask.kind === 'shell') return this.#isDraining ? tooLate : this.#selfReports.greet(visit);
     const question = parseQuestion(ask.command);
     if (question !== undefined)
@@ -173,8 +187,10 @@ export class ServeGit implements GitGateway {
 
   /** Who has to pause, or is too fast, is not asked about. */
   async #authorize(session: Session, signal: AbortSignal): Promise<Grant | Refusal> {
-    const { penaltyBook, accessControl } = this.#parts;
+    const { penaltyBook, accessControl, lookups } = this.#parts;
     const { caller, request } = session;
+    const over = lookups.refusalOf(caller);
+    if (over !== undefined) return over.kind === 'unknown-key' ? { kind: 'key-removed' } : over;
     const refusal = await penaltyBook.refusalOfSession(caller, request.app);
     if (refusal !== undefined) return refusal;
     signal.throwIfAborted();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { AccessControlPromise } from './access-control.js';
 import { ask, FETCH, person, PUSH } from './access-driver.js';
 import { assertFault, gone, never, offered, rejectionOf } from './contract.js';
-import { sampleSession } from './samples.js';
+import { sampleCertifiedCaller, sampleKey, sampleSession } from './samples.js';
 
 const sharing: readonly AccessControlPromise[] = [
   {
@@ -99,6 +99,23 @@ const removals: readonly AccessControlPromise[] = [
       const other = await person(harness, 'bob');
       assert.equal(await ask(harness, other, PUSH), 'no-access');
       assert.equal(await ask(harness, old, PUSH), 'key-removed');
+    },
+  },
+  {
+    name: 'who has shown a certificate may do what its user may, whoever has registered its key, until the user is removed',
+    needs: 'certificates',
+    async run(harness) {
+      const key = sampleKey();
+      const [certified, foreign] = [sampleCertifiedCaller('alice', key), sampleCertifiedCaller('bob')];
+      await harness.register('alice', sampleKey());
+      await harness.register('bob', key);
+      await harness.createApp('shop', 'alice');
+      assert.equal(await ask(harness, certified, PUSH), 'write shop');
+      assert.equal(await ask(harness, foreign, PUSH), 'no-access');
+      await harness.removeKey('bob', key);
+      assert.equal(await ask(harness, certified, FETCH), 'read shop');
+      await harness.removeUser('bob');
+      assert.equal(await ask(harness, foreign, FETCH), 'key-removed');
     },
   },
 ];

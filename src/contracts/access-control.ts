@@ -28,7 +28,15 @@ export interface AccessControlHarness extends Harness {
 
 export type AccessControlLack =
   /** The platform lists the apps of a user. */
-  'list' | 'share' | 'setArchive' | 'setBranch' | 'setCreation' | 'breakDown' | 'stall';
+  | 'list'
+  /** The platform knows its users by certificates. */
+  | 'certificates'
+  | 'share'
+  | 'setArchive'
+  | 'setBranch'
+  | 'setCreation'
+  | 'breakDown'
+  | 'stall';
 
 export type AccessControlPromise = Promised<AccessControlHarness, AccessControlLack>;
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { KEY_ALGORITHMS, type PublicKey } from '../domain/public-key.js';
-import { isRefusal } from '../domain/refusal.js';
+import { isRefusal, type Refusal } from '../domain/refusal.js';
+import type { User } from '../domain/user.js';
 import type { Authenticator } from '../ports/authenticator.js';
 import {
   assertFault,
@@ -13,7 +14,7 @@ import {
   type Harness,
   type Promised,
 } from './contract.js';
-import { sampleConnection, sampleKey } from './samples.js';
+import { sampleCertified, sampleConnection, sampleKey } from './samples.js';
 
 /** An authenticator, and the platform behind it. */
 export interface AuthenticatorHarness extends Harness {
@@ -28,7 +29,9 @@ export interface AuthenticatorHarness extends Harness {
   readonly stall?: () => Promise<void>;
 }
 
-export type AuthenticatorLack = 'breakDown' | 'stall';
+export type AuthenticatorLack =
+  /** The platform knows its users by certificates. */
+  'certificates' | 'breakDown' | 'stall';
 
 const CONNECTION = sampleConnection();
 
@@ -36,7 +39,7 @@ export function authenticatorContract(
   open: () => Promise<AuthenticatorHarness>,
   lacks: readonly AuthenticatorLack[] = [],
 ): readonly ContractCase[] {
-  return casesOf(open, lacks, [...answers, ...failures]);
+  return casesOf(open, lacks, [...answers, ...certified, ...failures]);
 }
 
 async function nameOf(authenticator: Authenticator, key: PublicKey): Promise<string> {
@@ -119,6 +122,63 @@ const answers: readonly Promised<AuthenticatorHarness, AuthenticatorLack>[] = [
   },
 ];
 
+/** The answer to a certificate in force for this user. */
+async function certifiedAnswer(authenticator: Authenticator, user: string, key: PublicKey = sampleKey()) {
+  return authenticator.identifyCertified(sampleCertified(user, key), CONNECTION, never());
+}
+
+function unknownUser(user: string) {
+  return { kind: 'certificate', problem: { kind: 'unknown-user', user } };
+}
+
+const certified: readonly Promised<AuthenticatorHarness, AuthenticatorLack>[] = [
+  {
+    name: 'a certificate gives the user whom it names, though nobody has registered its key',
+    needs: 'certificates',
+    async run({ authenticator, register }) {
+      await register('alice', sampleKey());
+      assert.deepEqual(await certifiedAnswer(authenticator, 'alice'), { name: 'alice' });
+    },
+  },
+  {
+    name: 'a certificate gives nobody else, whoever has registered its key',
+    needs: 'certificates',
+    async run({ authenticator, register }) {
+      const key = sampleKey();
+      await register('alice', key);
+      assert.deepEqual(await certifiedAnswer(authenticator, 'bob', key), unknownUser('bob'));
+      await register('bob', sampleKey());
+      assert.deepEqual(await certifiedAnswer(authenticator, 'bob', key), { name: 'bob' });
+      assert.equal(await nameOf(authenticator, key), 'alice');
+    },
+  },
+  {
+    name: 'a certificate of a user who was removed gives nobody from the next question on',
+    needs: 'certificates',
+    async run({ authenticator, register, removeUser }) {
+      await register('alice', sampleKey());
+      assert.deepEqual(await certifiedAnswer(authenticator, 'alice'), { name: 'alice' });
+      await removeUser('alice');
+      assert.deepEqual(await certifiedAnswer(authenticator, 'alice'), unknownUser('alice'));
+    },
+  },
+  {
+    name: 'a question for a certified user that was given up before it was asked rejects with the reason of the signal',
+    async run({ authenticator }) {
+      const signal = gone();
+      const question = authenticator.identifyCertified(sampleCertified('alice'), CONNECTION, signal);
+      assert.equal(await rejectionOf(question), signal.reason);
+    },
+  },
+];
+
+/** Who takes no certificates says so at any time. */
+async function assertNoDenial(answer: Promise<User | Refusal>): Promise<void> {
+  const outcome = await answer.catch((error: unknown) => ({ error }));
+  if ('error' in outcome) assertFault(outcome.error, 'identify');
+  else assert.deepEqual(outcome, { kind: 'certificate', problem: { kind: 'not-taken' } });
+}
+
 const failures: readonly Promised<AuthenticatorHarness, AuthenticatorLack>[] = [
   {
     name: 'a question that was given up before it was asked rejects with the reason of the signal',
@@ -152,6 +212,7 @@ const failures: readonly Promised<AuthenticatorHarness, AuthenticatorLack>[] = [
       await offered(breakDown, 'breakDown')();
       assertFault(await rejectionOf(authenticator.identify(key, CONNECTION, never())), 'identify');
       assertFault(await rejectionOf(authenticator.identify(sampleKey(), CONNECTION, never())), 'identify');
+      await assertNoDenial(certifiedAnswer(authenticator, 'alice'));
     },
   },
 ];

@@ -10,7 +10,16 @@ export { penaltiesContract, type PenaltiesHarness } from './penalties.js';
 export { provisionerContract, type Order, type ProvisionerHarness, type ProvisionerLack } from './provisioner.js';
 export { rateLimiterContract, type RateLimiterHarness } from './rate-limiter.js';
 export { repositoryLocksContract, type RepositoryLocksHarness, type RepositoryLocksLack } from './repository-locks.js';
-export { sampleCaller, sampleConnection, sampleKey, sampleRequest, sampleSession } from './samples.js';
+export {
+  sampleCaller,
+  sampleCertificate,
+  sampleCertified,
+  sampleCertifiedCaller,
+  sampleConnection,
+  sampleKey,
+  sampleRequest,
+  sampleSession,
+} from './samples.js';
 export { sessionRegistryContract, type SessionRegistryHarness, type SessionRegistryLack } from './session-registry.js';
 export { liveConnectionsContract, type LiveConnectionsHarness, type LiveConnectionsLack } from './live-connections.js';
 export { throttleContract, type ThrottleHarness } from './throttle.js';

@@ -3,7 +3,7 @@ import type { PublicKey } from '../domain/public-key.js';
 import { isDeparture, type EndReason } from '../domain/session-end.js';
 import type { LiveConnection, LiveSession, LiveConnections } from '../ports/live-connections.js';
 import { casesOf, turns, until, type ContractCase, type Harness, type Promised } from './contract.js';
-import { sampleCaller, sampleKey } from './samples.js';
+import { sampleCaller, sampleCertifiedCaller, sampleKey } from './samples.js';
 
 /** Live connections, and the platform whose users it watches. */
 export interface LiveConnectionsHarness extends Harness {
@@ -172,6 +172,26 @@ const ends: readonly Case[] = [
       await harness.register('alice', key);
       await harness.removeUser('alice');
       assert.equal(reasonOf(harness.connections.add(sampleCaller('alice', key))), 'user-removed');
+    },
+  },
+  {
+    name: 'a connection by a certificate ends with its user, and not with a key of theirs',
+    needs: 'removals',
+    async run(harness) {
+      const key = sampleKey();
+      await harness.register('alice', key);
+      await harness.register('alice', sampleKey());
+      const certified = harness.connections.add(sampleCertifiedCaller('alice', key));
+      const registered = harness.connections.add(sampleCaller('alice', key));
+      await harness.removeKey('alice', key);
+      await until(() => registered.ended.aborted, 'the other connection has ended', harness.pass);
+      assert.equal(reasonOf(certified), undefined);
+      // Of a key that is registered nowhere any more.
+      assert.equal(reasonOf(harness.connections.add(sampleCertifiedCaller('alice', key))), undefined);
+      await harness.removeUser('alice');
+      await until(() => certified.ended.aborted, 'the connection has ended', harness.pass);
+      assert.equal(reasonOf(certified), 'user-removed');
+      assert.equal(reasonOf(harness.connections.add(sampleCertifiedCaller('alice', key))), 'user-removed');
     },
   },
   {

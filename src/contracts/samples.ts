@@ -1,6 +1,8 @@
 /** Keys, callers and sessions to ask ports about: made up, but well formed. */
 import { createHash, randomBytes } from 'node:crypto';
+import type { Certificate } from '../domain/certificate.js';
 import type { GitRequest, GitService } from '../domain/git-request.js';
+import type { CertifiedProof } from '../domain/proof.js';
 import type { KeyAlgorithm, PublicKey } from '../domain/public-key.js';
 import type { Caller, Connection, Session } from '../domain/session.js';
 
@@ -56,6 +58,34 @@ export function sampleConnection(): Connection {
 
 export function sampleCaller(user: string, key: PublicKey = sampleKey()): Caller {
   return { connection: sampleConnection(), user: { name: user }, key };
+}
+
+/** Of a user and in force for ever, by an authority of its own. */
+export function sampleCertificate(user: string, more: Partial<Certificate> = {}): Certificate {
+  return {
+    algorithm: 'ssh-ed25519-cert-v01@openssh.com',
+    serial: 7n,
+    type: 'user',
+    keyId: `${user}@laptop`,
+    principals: [user],
+    validAfter: 0,
+    validBefore: Infinity,
+    criticalOptions: [],
+    extensions: [],
+    authority: sampleKey(),
+    signatureAlgorithm: 'ssh-ed25519',
+    ...more,
+  };
+}
+
+/** A key that nobody has registered, with a certificate for the user. */
+export function sampleCertified(user: string, key: PublicKey = sampleKey()): CertifiedProof {
+  return { user, key, certificate: sampleCertificate(user) };
+}
+
+/** A caller who has shown a certificate. */
+export function sampleCertifiedCaller(user: string, key: PublicKey = sampleKey()): Caller {
+  return { ...sampleCaller(user, key), certificate: sampleCertificate(user) };
 }
 
 export function sampleRequest(service: GitService, app: string): GitRequest {

@@ -90,7 +90,9 @@ export type DomainEvent =
       readonly connection: string;
       readonly address: string;
       readonly user: string;
+      /** Of the key, also where a certificate was shown. */
       readonly fingerprint: string;
+      readonly certificate?: CertificateFacts;
       readonly software: string;
       readonly login: string;
       /** How the keys of this connection were exchanged, as `mlkem768x25519-sha256`. */
@@ -103,8 +105,9 @@ export type DomainEvent =
       readonly login: string;
       readonly software: string;
       /**
-       * A closed set of words: `unknown-key`, `bad-signature`, … `no-login` is told at the end of a connection that
-       * offered keys of which none is registered, and failed in no other way.
+       * A closed set of words: `unknown-key`, `bad-signature`, … At the end of a connection that failed in no other way
+       * than that what it offered was refused, it is `no-login`, or why the last certificate or key was: `key-revoked`,
+       * `certificate-expired`, …
        */
       readonly reason: string;
       readonly fingerprint?: string;
@@ -153,6 +156,17 @@ export type DomainEvent =
 
 /** Parts of a session's life, in their order. */
 export type Phase = 'authorize' | 'lock' | 'queue' | 'provision' | 'connect' | 'run' | 'release';
+
+/** What a log keeps of a certificate. */
+export interface CertificateFacts {
+  readonly keyId: string;
+  /** In decimal digits: there are 64 bits of it. */
+  readonly serial: string;
+  /** Fingerprint of the key that signed it. */
+  readonly authority: string;
+  /** In milliseconds since the epoch, itself excluded; absent for ever. */
+  readonly validBefore?: number;
+}
 
 export interface FaultFacts {
   readonly code: FaultCode | 'GM_BUG';

@@ -47,6 +47,12 @@ export function parseGitCommand(
   return { service: `git-${match[1]}` as GitService, app };
 }
 
+/** Whether two commands ask for the same, however they are written; one that asks for nothing of git is like no other. */
+export function isSameRequest(one: string, other: string, appNames: AppNames): boolean {
+  const [first, second] = [parseGitCommand(one, appNames), parseGitCommand(other, appNames)];
+  return 'app' in first && 'app' in second && first.service === second.service && first.app === second.app;
+}
+
 /**
  * The protocol that a `GIT_PROTOCOL` environment value asks for, or undefined when the value is none git sends.
  * Strict: what passes is handed on to git inside the dyno.

@@ -1,3 +1,4 @@
+import type { CertificateProblem } from './certificate-policy.js';
 import type { DynosFull } from './dyno-queue.js';
 import type { GitService } from './git-request.js';
 import type { LockHolder } from './lock-policy.js';
@@ -12,6 +13,12 @@ export type Refusal =
   | { readonly kind: 'unknown-key' }
   /** The key was proven on this connection, but its user or the key itself has been removed since. */
   | { readonly kind: 'key-removed' }
+  /** An operator has revoked the key. */
+  | { readonly kind: 'key-revoked' }
+  /** A trusted authority has signed the certificate, and it makes nobody its holder all the same. */
+  | { readonly kind: 'certificate'; readonly problem: CertificateProblem }
+  /** The certificate is for one command alone, and this was another. */
+  | { readonly kind: 'forced-command'; readonly forced: string }
   /** An operator enforces one SSH login name, and this was another. */
   | { readonly kind: 'wrong-login'; readonly expected: string }
   /** Not one of git's commands. */

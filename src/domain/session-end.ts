@@ -5,6 +5,7 @@ export type EndReason =
   | 'user-removed'
   | 'key-removed'
   | 'key-changed'
+  | 'key-revoked'
   | 'lease-lost'
   | 'superseded'
   | 'lock-released'

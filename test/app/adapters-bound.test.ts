@@ -13,7 +13,7 @@ import { SshClient } from './ssh-client.js';
 const { test: withGit } = needs('git');
 
 const MODULES = join(import.meta.dirname, '../../node_modules');
-const USER = "{ identify: async () => ({ name: 'carol' }) }";
+const USER = "{ identify: async () => ({ name: 'carol' }), identifyCertified: async () => ({ name: 'carol' }) }";
 
 /** A folder with one adapter file for each of these bodies, which have `bind`, `rebind` and the rest, and `t` for tokens. */
 function configOf(bodies: Readonly<Record<string, string>>): Config {
@@ -62,7 +62,7 @@ describe('an adapter that binds', () => {
     [
       'a class',
       "rebind(t('authenticator')).toConstantValue(class { identify() {} })",
-      'binds authenticator to something else: it lacks identify()',
+      'binds authenticator to something else: it lacks identify(), identifyCertified()',
     ],
     [
       'half of it',
@@ -96,7 +96,9 @@ describe('an adapter that binds', () => {
   test('badly over a good one is named, and the good one is not', async () => {
     const good = `rebind(t('authenticator')).toConstantValue(${USER})`;
     const bad = "rebind(t('authenticator')).toConstantValue({})";
-    expect(await problemOf({ good, bad })).toBe('bad.mjs binds authenticator to something else: it lacks identify()');
+    expect(await problemOf({ good, bad })).toBe(
+      'bad.mjs binds authenticator to something else: it lacks identify(), identifyCertified()',
+    );
   });
 
   test('well is listed with its ports, less what a later one bound anew', async () => {
@@ -137,7 +139,8 @@ describe('a gateway', () => {
     const ofProgram = new ContainerModule(({ rebind }) => {
       rebind(tokens.observer).toConstantValue(observer);
       rebind(tokens.connections).toConstantValue(new MemoryLiveConnections(platform));
-      rebind(tokens.authenticator).toConstantValue({ identify: async () => ({ name: 'of-the-program' }) });
+      const identify = async () => ({ name: 'of-the-program' });
+      rebind(tokens.authenticator).toConstantValue({ identify, identifyCertified: identify });
     });
     const gateway = await createGateway(config, ofProgram);
     started.push(gateway);

@@ -2,16 +2,24 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { MemoryAuthenticator, MemoryClock, MemoryPlatform } from '../../src/adapters/memory/index.js';
 import { KeyLookups } from '../../src/app/key-lookups.js';
+import { ProofJudge } from '../../src/app/proof-judge.js';
+import { NO_CERTIFICATES } from '../../src/domain/certificate-policy.js';
 import { Fault } from '../../src/domain/fault.js';
+import type { Certificate } from '../../src/domain/certificate.js';
+import type { Proof } from '../../src/domain/proof.js';
 import type { PublicKey } from '../../src/domain/public-key.js';
 import type { Refusal } from '../../src/domain/refusal.js';
+import { NOTHING_REVOKED } from '../../src/domain/revocations.js';
 import type { Connection } from '../../src/domain/session.js';
 import type { User } from '../../src/domain/user.js';
 import type { Authenticator } from '../../src/ports/authenticator.js';
 import { never, rejectionOf, turns, within } from '../../src/contracts/contract.js';
-import { sampleConnection, sampleKey } from '../../src/contracts/samples.js';
+import { sampleCertificate, sampleConnection, sampleKey } from '../../src/contracts/samples.js';
 
 const CACHE_MS = 5_000;
+/** The one that is trusted. */
+const authority = sampleKey();
+const KEYS_ALONE = new ProofJudge(() => NO_CERTIFICATES, new MemoryClock());
 const HERE = sampleConnection();
 const ELSEWHERE = { ...sampleConnection(), address: '198.51.100.1' };
 
@@ -26,8 +34,14 @@ function counted(cacheMs = CACHE_MS) {
       asked.push(connection);
       return memory.identify(key, connection, signal);
     },
+    identifyCertified: (proof, connection, signal) => {
+      asked.push(connection);
+      return memory.identifyCertified(proof, connection, signal);
+    },
   };
-  return { platform, memory, clock, asked, lookups: new KeyLookups(authenticator, () => cacheMs, clock) };
+  const rules = { ...NO_CERTIFICATES, authorities: new Set([authority.sha256]) };
+  const judge = new ProofJudge(() => rules, clock);
+  return { platform, memory, clock, asked, rules, lookups: new KeyLookups(authenticator, judge, () => cacheMs, clock) };
 }
 
 describe('a user that was found', () => {
@@ -37,11 +51,11 @@ describe('a user that was found', () => {
     platform.register('alice', key);
     for (const passes of [0, 1, CACHE_MS - 1]) {
       await clock.advance(passes);
-      expect(await lookups.identify(key, HERE, never())).toEqual({ name: 'alice' });
+      expect(await lookups.identify({ key }, HERE, never())).toEqual({ name: 'alice' });
     }
     expect(asked).toHaveLength(1);
     await clock.advance(1);
-    await lookups.identify(key, HERE, never());
+    await lookups.identify({ key }, HERE, never());
     expect(asked).toHaveLength(2);
   });
 
@@ -50,9 +64,9 @@ describe('a user that was found', () => {
     const [one, other] = [sampleKey(), sampleKey()];
     platform.register('alice', one);
     platform.register('bob', other);
-    await lookups.identify(one, HERE, never());
-    expect(await lookups.identify(one, ELSEWHERE, never())).toEqual({ name: 'alice' });
-    expect(await lookups.identify(other, HERE, never())).toEqual({ name: 'bob' });
+    await lookups.identify({ key: one }, HERE, never());
+    expect(await lookups.identify({ key: one }, ELSEWHERE, never())).toEqual({ name: 'alice' });
+    expect(await lookups.identify({ key: other }, HERE, never())).toEqual({ name: 'bob' });
     expect(asked).toEqual([HERE, HERE]);
   });
 
@@ -60,8 +74,8 @@ describe('a user that was found', () => {
     const { platform, asked, lookups } = counted(0);
     const key = sampleKey();
     platform.register('alice', key);
-    await lookups.identify(key, HERE, never());
-    await lookups.identify(key, HERE, never());
+    await lookups.identify({ key }, HERE, never());
+    await lookups.identify({ key }, HERE, never());
     expect(asked).toHaveLength(2);
   });
 
@@ -69,10 +83,10 @@ describe('a user that was found', () => {
     const { platform, asked, lookups } = counted();
     const key = sampleKey();
     platform.register('alice', key);
-    await lookups.identify(key, HERE, never());
+    await lookups.identify({ key }, HERE, never());
     platform.removeKey('alice', key);
-    expect(await lookups.identifyAnew(key, HERE, never())).toEqual({ kind: 'unknown-key' });
-    expect(await lookups.identify(key, HERE, never())).toEqual({ kind: 'unknown-key' });
+    expect(await lookups.identifyAnew({ key }, HERE, never())).toEqual({ kind: 'unknown-key' });
+    expect(await lookups.identify({ key }, HERE, never())).toEqual({ kind: 'unknown-key' });
     expect(asked).toHaveLength(3);
   });
 });
@@ -81,9 +95,9 @@ describe('what is never remembered', () => {
   test('a refusal: a key that was added just now works at once', async () => {
     const { platform, lookups } = counted();
     const key = sampleKey();
-    expect(await lookups.identify(key, HERE, never())).toEqual({ kind: 'unknown-key' });
+    expect(await lookups.identify({ key }, HERE, never())).toEqual({ kind: 'unknown-key' });
     platform.register('alice', key);
-    expect(await lookups.identify(key, HERE, never())).toEqual({ name: 'alice' });
+    expect(await lookups.identify({ key }, HERE, never())).toEqual({ name: 'alice' });
   });
 
   test('a fault: it is thrown as it is, and the next look-up asks again', async () => {
@@ -92,10 +106,115 @@ describe('what is never remembered', () => {
     platform.register('alice', key);
     const fault = new Fault('GM_UNAVAILABLE', 'identify', 'down');
     memory.trouble.failWith(fault);
-    expect(await rejectionOf(lookups.identify(key, HERE, never()))).toBe(fault);
+    expect(await rejectionOf(lookups.identify({ key }, HERE, never()))).toBe(fault);
     memory.trouble.clear();
-    expect(await lookups.identify(key, HERE, never())).toEqual({ name: 'alice' });
+    expect(await lookups.identify({ key }, HERE, never())).toEqual({ name: 'alice' });
   });
+});
+
+describe('a certified user', () => {
+  const ofKey = (key: PublicKey, more: Partial<Certificate> = {}): Proof => ({
+    key,
+    certificate: sampleCertificate('alice', { authority, ...more }),
+  });
+
+  test('is remembered apart from the holder of the key, and asked for by the certificate alone', async () => {
+    const { platform, asked, lookups } = counted();
+    const key = sampleKey();
+    platform.register('alice', sampleKey());
+    platform.register('bob', key);
+    for (let round = 0; round < 2; round++) {
+      expect(await lookups.identify(ofKey(key), HERE, never())).toEqual({ name: 'alice' });
+      expect(await lookups.identify({ key }, HERE, never())).toEqual({ name: 'bob' });
+    }
+    expect(asked).toHaveLength(2);
+  });
+
+  test('is asked for anew where another certificate of the key is shown, or another principal is meant', async () => {
+    const { platform, asked, lookups } = counted();
+    const key = sampleKey();
+    for (const user of ['alice', 'bob']) platform.register(user, sampleKey());
+    const both = ofKey(key, { principals: ['alice', 'bob'] });
+    await lookups.identify(ofKey(key), HERE, never());
+    expect(await lookups.identify(both, { ...HERE, login: 'bob' }, never())).toEqual({ name: 'bob' });
+    expect(await lookups.identify(both, { ...HERE, login: 'alice' }, never())).toEqual({ name: 'alice' });
+    expect(asked).toHaveLength(3);
+  });
+
+  test('is judged each time, also while remembered: an expiry counts at its millisecond', async () => {
+    const { platform, clock, lookups, asked } = counted();
+    platform.register('alice', sampleKey());
+    const proof = ofKey(sampleKey(), { validBefore: clock.now() + 10 });
+    expect(await lookups.identify(proof, HERE, never())).toEqual({ name: 'alice' });
+    await clock.advance(10);
+    const since = clock.now();
+    expect(await lookups.identify(proof, HERE, never())).toEqual({
+      kind: 'certificate',
+      problem: { kind: 'expired', since },
+    });
+    expect(asked).toHaveLength(1);
+  });
+
+  test('of an authority that is not trusted is like an unknown key, and the key alone still works', async () => {
+    const { platform, lookups, asked } = counted();
+    const key = sampleKey();
+    platform.register('alice', key);
+    const foreign = ofKey(key, { authority: sampleKey() });
+    expect(await lookups.identify(foreign, HERE, never())).toEqual({ kind: 'unknown-key' });
+    expect(asked).toEqual([]);
+    expect(await lookups.identify({ key }, HERE, never())).toEqual({ name: 'alice' });
+  });
+
+  test('needs verification where the certificate says so, remembered or not, and not where another one does', async () => {
+    const { platform, lookups } = counted();
+    platform.register('alice', sampleKey());
+    const key = sampleKey();
+    const strict = ofKey(key, { criticalOptions: [{ name: 'verify-required' }] });
+    for (let round = 0; round < 2; round++) {
+      expect(await lookups.identify(strict, HERE, never())).toEqual({ name: 'alice', needsVerification: true });
+      expect(await lookups.identify(ofKey(key), HERE, never())).toEqual({ name: 'alice' });
+    }
+  });
+
+  test('can be no other than the certificate names', async () => {
+    const lookups = new KeyLookups(
+      { identify: async () => ({ name: 'bob' }), identifyCertified: async () => ({ name: 'bob' }) },
+      new ProofJudge(() => ({ ...NO_CERTIFICATES, authorities: new Set([authority.sha256]) }), new MemoryClock()),
+      () => CACHE_MS,
+      new MemoryClock(),
+    );
+    const wrong = await rejectionOf(lookups.identify(ofKey(sampleKey()), HERE, never()));
+    expect(wrong).toMatchObject({ code: 'GM_BAD_ANSWER', stage: 'identify' });
+  });
+
+  test('can not be told while it is not known which authorities count, and keys can', async () => {
+    const { platform, memory } = counted();
+    const key = sampleKey();
+    platform.register('alice', key);
+    const judge = new ProofJudge(() => ({ ...NO_CERTIFICATES, authorities: undefined }), new MemoryClock());
+    const lookups = new KeyLookups(memory, judge, () => CACHE_MS, new MemoryClock());
+    expect(await rejectionOf(lookups.identify(ofKey(key), HERE, never()))).toMatchObject({
+      code: 'GM_UNAVAILABLE',
+      stage: 'identify',
+    });
+    expect(await lookups.identify({ key }, HERE, never())).toEqual({ name: 'alice' });
+  });
+});
+
+test('a revoked key is refused, remembered or not, and asked of nobody', async () => {
+  const { platform, memory } = counted();
+  const key = sampleKey();
+  platform.register('alice', key);
+  const keys = new Set<string>();
+  const judge = new ProofJudge(
+    () => ({ ...NO_CERTIFICATES, revocations: { ...NOTHING_REVOKED, keys } }),
+    new MemoryClock(),
+  );
+  const lookups = new KeyLookups(memory, judge, () => CACHE_MS, new MemoryClock());
+  expect(await lookups.identify({ key }, HERE, never())).toEqual({ name: 'alice' });
+  keys.add(key.sha256);
+  expect(await lookups.identify({ key }, HERE, never())).toEqual({ kind: 'key-revoked' });
+  expect(await lookups.identifyAnew({ key }, HERE, never())).toEqual({ kind: 'key-revoked' });
 });
 
 /** An authenticator whose answers the test gives, in whatever order; look-ups are known by their key. */
@@ -120,6 +239,10 @@ class Questions implements Authenticator {
     });
   }
 
+  identifyCertified(): Promise<Refusal> {
+    return Promise.resolve({ kind: 'certificate', problem: { kind: 'not-taken' } });
+  }
+
   answer(key: PublicKey | undefined, answer: User | Refusal | Error = { kind: 'unknown-key' }): void {
     if (key === undefined) throw new Error('no such look-up');
     this.#answers.get(key)?.(answer);
@@ -132,7 +255,7 @@ describe('look-ups of one source', () => {
     return Array.from({ length: count }, () => {
       const key = sampleKey();
       const control = new AbortController();
-      const answer = lookups.identify(key, connection, control.signal);
+      const answer = lookups.identify({ key }, connection, control.signal);
       answer.catch(() => undefined);
       return { key, control, answer };
     });
@@ -140,7 +263,7 @@ describe('look-ups of one source', () => {
 
   function opened() {
     const questions = new Questions();
-    return { questions, lookups: new KeyLookups(questions, () => CACHE_MS, new MemoryClock()) };
+    return { questions, lookups: new KeyLookups(questions, KEYS_ALONE, () => CACHE_MS, new MemoryClock()) };
   }
 
   test('are eight at a time, and the others get their turn in their order', async () => {
@@ -210,7 +333,7 @@ describe('look-ups of one source', () => {
   test('whose signal has aborted before are not asked at all', async () => {
     const { questions, lookups } = opened();
     const reason = new Error('gone');
-    expect(await rejectionOf(lookups.identify(sampleKey(), HERE, AbortSignal.abort(reason)))).toBe(reason);
+    expect(await rejectionOf(lookups.identify({ key: sampleKey() }, HERE, AbortSignal.abort(reason)))).toBe(reason);
     expect(questions.begun).toEqual([]);
     crowd(8, lookups);
     await turns();

@@ -21,8 +21,10 @@ import {
 import { DynoSlots, type DynoSlotLimits } from '../../src/app/dyno-slots.js';
 import { KeyLookups } from '../../src/app/key-lookups.js';
 import { PenaltyBook } from '../../src/app/penalty-book.js';
+import { ProofJudge, type ProofRules } from '../../src/app/proof-judge.js';
 import { ServeGit } from '../../src/app/serve-git.js';
 import { DEFAULT_ADMISSION_LIMITS } from '../../src/domain/admission-policy.js';
+import { NO_CERTIFICATES } from '../../src/domain/certificate-policy.js';
 import type { Dyno } from '../../src/domain/dyno.js';
 import type { LockMode } from '../../src/domain/lock-policy.js';
 import type { Grant } from '../../src/domain/grant.js';
@@ -102,6 +104,8 @@ export class MemoryHouse {
   linkKind: 'memory' | 'process' = 'memory';
   /** Of the configuration; may change at any time, as by a reload. */
   lockMode: LockMode;
+  /** Likewise. */
+  proofRules: ProofRules = NO_CERTIFICATES;
   #sessions = 0;
 
   constructor(limits: Partial<TimeLimits & DynoSlotLimits> = {}, lockMode: LockMode = 'wait') {
@@ -111,8 +115,10 @@ export class MemoryHouse {
     this.transport = new MemoryTransport(() => (process) => this.command(process), this.clock);
     const allLimits = { ...DEFAULT_TIME_LIMITS, ...limits };
     this.penalties = new MemoryPenalties(this.clock);
+    const proofs = new ProofJudge(() => this.proofRules, this.clock);
     this.serveGit = new ServeGit({
-      lookups: new KeyLookups(this.authenticator, () => allLimits.lookupCacheMs, this.clock),
+      proofs,
+      lookups: new KeyLookups(this.authenticator, proofs, () => allLimits.lookupCacheMs, this.clock),
       accessControl: this.#accessControl(),
       locks: this.#repositoryLocks(),
       penaltyBook: new PenaltyBook({

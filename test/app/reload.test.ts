@@ -1,7 +1,15 @@
 /** Which settings a reload takes over, and that it takes over nothing else. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readConfig, settings, type Config } from '../../src/app/config.js';
 import { differences, reloaded } from '../../src/app/reload.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+const folder = temporaryFolder('reload');
+const [authorities, revoked] = [join(folder, 'ca.pub'), join(folder, 'revoked')];
+writeFileSync(authorities, 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID0k25/ilaBLpGmp79/6b09sjZw4SflkkNhCT983G6fv\n');
+writeFileSync(revoked, 'serial: 7\n');
 
 /** Another value than the default, for settings that are no plain numbers. */
 const OTHERS: Readonly<Record<string, string>> = {
@@ -16,6 +24,9 @@ const OTHERS: Readonly<Record<string, string>> = {
   GITMOUTH_ADAPTERS: './mine.js',
   GITMOUTH_LOG: 'json',
   GITMOUTH_LOG_LEVEL: 'error',
+  GITMOUTH_USER_CA: authorities,
+  GITMOUTH_CERTIFICATE_USER: 'key-id',
+  GITMOUTH_REVOKED: revoked,
   GITMOUTH_PUSH_LOCK: 'refuse',
   GITMOUTH_STATE: 'redis://127.0.0.1',
   GITMOUTH_HEALTH_LISTEN: '127.0.0.1:3',

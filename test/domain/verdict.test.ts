@@ -25,6 +25,9 @@ function lines(...texts: readonly string[]): string {
 const REFUSALS: { readonly [Kind in Refusal['kind']]: Extract<Refusal, { kind: Kind }> } = {
   'unknown-key': { kind: 'unknown-key' },
   'key-removed': { kind: 'key-removed' },
+  'key-revoked': { kind: 'key-revoked' },
+  certificate: { kind: 'certificate', problem: { kind: 'expired', since: Date.UTC(2026, 10, 24, 5, 30) } },
+  'forced-command': { kind: 'forced-command', forced: "git-upload-pack 'shop'" },
   'wrong-login': { kind: 'wrong-login', expected: 'git' },
   'invalid-command': { kind: 'invalid-command', command: 'rm -rf /' },
   'invalid-path': { kind: 'invalid-path', command: "git-upload-pack '../x'" },
@@ -50,6 +53,15 @@ const NO_KEY = [
 const REFUSAL_WORDS: Record<Refusal['kind'], readonly string[]> = {
   'unknown-key': NO_KEY,
   'key-removed': NO_KEY,
+  'key-revoked': ['This key was revoked.', 'Ask an operator why; another key may still do.'],
+  certificate: [
+    'Your certificate expired at 2026-11-24 05:30:00 UTC.',
+    'Get a new certificate, or use a key that is registered here.',
+  ],
+  'forced-command': [
+    "Your certificate is for one command alone: 'git-upload-pack 'shop''.",
+    'Use a certificate without force-command, or a key, for anything else.',
+  ],
   'wrong-login': ["Log in as 'git': ssh://git@…/<app>.git"],
   'invalid-command': [
     "'rm -rf /' is not a command of this door.",
@@ -111,6 +123,7 @@ const ENDED_WORDS: Record<EndReason, readonly string[]> = {
   'user-removed': ['Your account was removed. Your command was ended.'],
   'key-removed': ['Your key was removed from your account. Your command was ended.'],
   'key-changed': ['What your key may be used for was changed. Your command was ended; run it again.'],
+  'key-revoked': ['Your key or certificate does not count here any more. Your command was ended; ask an operator why.'],
   'time-limit': ['The time that this session may take is over. Your command was ended.'],
   superseded: ['A newer push to this app took the place of yours. Your command was ended.'],
   'lock-released': [

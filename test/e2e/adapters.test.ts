@@ -18,6 +18,9 @@ export default new ContainerModule(({ onActivation }) => {
       const answer = await platform.identify(key, connection, signal);
       return answer.name === 'bob' ? answer : { kind: 'unknown-key' };
     },
+    async identifyCertified() {
+      return { kind: 'certificate', problem: { kind: 'not-taken' } };
+    },
   }));
 });
 `;

@@ -19,7 +19,7 @@ interface Finding {
   readonly says: string;
 }
 
-const OF_PLATFORMS = ['platform', 'dyno hosts', 'dyno key'];
+const OF_PLATFORMS = ['platform', 'authorities', 'dyno hosts', 'dyno key'];
 
 async function doctor(authority: Authority, more: Record<string, string>, home = temporaryFolder('home')) {
   const ca = join(home, 'ca.pem');
@@ -109,6 +109,13 @@ describe('the doctor of GITMOUTH_PLATFORM=http', () => {
       expect(shown.stdout).toMatch(/^ssh-ed25519 \S+ gitmouth\n$/);
       const after = await doctor(authority, settings, home);
       expect(after.platform[1]?.says).toContain(shown.stdout.trim());
+      const trusting = { ...settings, GITMOUTH_USER_CA: 'platform' };
+      const nobody = await doctor(authority, trusting, home);
+      expect(nobody.platform[1]).toMatchObject({ state: 'warning', says: expect.stringContaining('names none') });
+      api.people.authorities = ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID0k25/ilaBLpGmp79/6b09sjZw4SflkkNhCT983G6fv'];
+      const somebody = await doctor(authority, trusting, home);
+      const says = 'SHA256:s5jS5b2IF6qHIuUP9q74zszCzK5Yi/41c/eW1uYrvV0';
+      expect(somebody.platform[1]).toEqual({ check: 'authorities', state: 'ok', says });
       const wrong = await doctor(authority, { ...settings, GITMOUTH_API_TOKEN: 'another-token' }, home);
       expect(wrong.platform[0]).toMatchObject({ state: 'problem', says: expect.stringContaining('401') });
       expect([before, after, wrong].map(({ code }) => code)).toEqual([0, 0, 1]);

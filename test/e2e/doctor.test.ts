@@ -188,3 +188,25 @@ describe('the doctor', () => {
     expect(result.code).toBe(1);
   });
 });
+
+describe('the doctor of certificates', () => {
+  test('names the authorities and counts what is revoked; nobody needs a key then', async () => {
+    const home = temporaryFolder('home');
+    const [authorities, revoked] = [join(home, 'ca.pub'), join(home, 'revoked')];
+    writeFileSync(authorities, 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID0k25/ilaBLpGmp79/6b09sjZw4SflkkNhCT983G6fv\n');
+    writeFileSync(revoked, `serial: 1-9\nsha256: SHA256:${'A'.repeat(43)}\n`);
+    const env = { HOME: home, GITMOUTH_DATA: join(home, 'data'), GITMOUTH_USER_CA: authorities };
+    await execute(process.execPath, [PROGRAM, 'user', 'add', 'ada'], { env });
+    const { says } = await examine({ ...env, GITMOUTH_REVOKED: revoked });
+    expect(says['certificates']).toBe(
+      'ok: of SHA256:s5jS5b2IF6qHIuUP9q74zszCzK5Yi/41c/eW1uYrvV0, by principal; 2 revocation(s), of 1 key(s) among them',
+    );
+    expect(says['database']).toBe('ok: 1 user(s), 0 app(s)');
+    const { GITMOUTH_USER_CA: _authorities, ...alone } = env;
+    expect((await examine(alone)).says['database']).toContain('PROBLEM: nobody can log in: add a user with a key');
+    writeFileSync(revoked, 'nonsense\n');
+    const bad = await examine({ ...env, GITMOUTH_REVOKED: revoked });
+    expect(bad.code).not.toBe(0);
+    expect(bad.stderr).toContain(`GITMOUTH_REVOKED: ${revoked}, line 1: this is not a public key`);
+  });
+});

@@ -6,6 +6,14 @@ import type { AccessControl } from '../../ports/access-control.js';
 import { asking } from '../sqlite/asking.js';
 import type { Database } from '../sqlite/database.js';
 
+interface Asked {
+  readonly key: string;
+  /** Whether it is a certificate that says whose key it is, and no entry. */
+  readonly certified: 0 | 1;
+  readonly user: string;
+  readonly app: string;
+}
+
 interface Answer {
   readonly held: number;
   readonly name: string | null;
@@ -20,7 +28,10 @@ interface Answer {
 // caller's own does not exist yet: the push that waits for the one that makes it may have to make it anew.
 const QUESTION = `
   SELECT
-    EXISTS (SELECT 1 FROM keys WHERE sha256 = @key AND user = @user) AS held,
+    CASE WHEN @certified
+      THEN EXISTS (SELECT 1 FROM users WHERE name = @user)
+      ELSE EXISTS (SELECT 1 FROM keys WHERE sha256 = @key AND user = @user)
+    END AS held,
     app.name, app.owner, app.branch, app.archive,
     (SELECT access FROM shares WHERE app = @app AND user = @user) AS shared,
     (SELECT count(*) FROM apps WHERE owner = @user AND NOT (provisional AND name = @app)) AS owned
@@ -42,8 +53,9 @@ export class EmbeddedAccessControl implements AccessControl {
   readonly #creation: CreationRule;
 
   constructor(db: Database, creation: CreationRule) {
-    const question = db.prepare<[{ key: string; user: string; app: string }], Answer>(QUESTION);
-    this.#ask = (caller, app) => question.get({ key: caller.key.sha256, user: caller.user.name, app });
+    const question = db.prepare<[Asked], Answer>(QUESTION);
+    this.#ask = ({ key, certificate, user }, app) =>
+      question.get({ key: key.sha256, certified: certificate === undefined ? 0 : 1, user: user.name, app });
     const list = db.prepare<[{ user: string }], AppAccess>(LIST);
     this.#listOf = (user) => Array.from(list.all({ user }), ({ app, access }) => ({ app, access }));
     this.#creation = creation;

@@ -1,3 +1,4 @@
+import type { CertifiedProof } from '../../domain/proof.js';
 import type { PublicKey } from '../../domain/public-key.js';
 import type { Refusal } from '../../domain/refusal.js';
 import type { Connection } from '../../domain/session.js';
@@ -26,5 +27,15 @@ export class EmbeddedAuthenticator implements Authenticator {
     if (holder === undefined) return { kind: 'unknown-key' };
     const { name, verifyRequired } = holder;
     return verifyRequired === 1 ? { name, needsVerification: true } : { name };
+  }
+
+  async identifyCertified(
+    { user }: CertifiedProof,
+    _connection: Connection,
+    signal: AbortSignal,
+  ): Promise<User | Refusal> {
+    signal.throwIfAborted();
+    const found = asking('identify', () => this.#db.prepare('SELECT 1 FROM users WHERE name = ?').get(user));
+    return found !== undefined ? { name: user } : { kind: 'certificate', problem: { kind: 'unknown-user', user } };
   }
 }

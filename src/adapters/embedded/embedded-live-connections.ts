@@ -64,10 +64,11 @@ export class EmbeddedLiveConnections implements LiveConnections {
   }
 
   /** Not knowing is no reason to end a connection: each request over it is authorized anew. */
-  #removalOf({ key, user }: Caller): EndReason | undefined {
+  #removalOf({ key, certificate, user }: Caller): EndReason | undefined {
     try {
       const there = this.#db.prepare('SELECT 1 FROM users WHERE name = ?').get(user.name);
       if (there === undefined) return 'user-removed';
+      if (certificate !== undefined) return undefined;
       const held = this.#db.prepare('SELECT 1 FROM keys WHERE sha256 = ? AND user = ?').get(key.sha256, user.name);
       return held === undefined ? 'key-removed' : undefined;
     } catch {
@@ -96,8 +97,10 @@ class Registered implements LiveConnection {
 
   obey({ id, user, key }: Revocation): void {
     if (id <= this.#since || user !== this.caller.user.name) return;
+    const { key: shown, certificate } = this.caller;
     if (key === null) this.end('user-removed');
-    else if (key === this.caller.key.sha256) this.end('key-removed');
+    // What a certificate says of a key holds whatever is registered.
+    else if (certificate === undefined && key === shown.sha256) this.end('key-removed');
   }
 
   end(reason: EndReason): void {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { isAppName } from '../../domain/app-name.js';
 import type { AppAccess } from '../../domain/grant.js';
+import type { CertifiedProof } from '../../domain/proof.js';
 import { isUserName, type User } from '../../domain/user.js';
 import { printable } from '../../domain/words/printable.js';
 import type { Answer } from '../remote/http-caller.js';
@@ -17,6 +18,14 @@ const userBody = z.strictObject({
   user: z.string().refine(isUserName, 'is no name of a user').nullable(),
   binding: z.strictObject({ apps: z.array(appName).optional(), access: access.optional() }).optional(),
 });
+
+/** As OpenSSH writes them, without a comment. */
+const keyLine = z
+  .string()
+  .max(16_384)
+  .regex(/^[a-z0-9@.-]{1,64} [A-Za-z0-9+/]+={0,2}$/, 'is no public key: `ssh-ed25519 AAAA…`, without a comment');
+
+const authoritiesBody = z.strictObject({ authorities: z.array(keyLine).max(64) });
 
 const appsBody = z.strictObject({ apps: z.array(z.strictObject({ app: appName, access })).nullable() });
 
@@ -42,6 +51,18 @@ export function userOf(answer: Answer): User | 'unknown' {
     name: user,
     binding: { ...(apps === undefined ? {} : { apps }), ...(access === undefined ? {} : { access }) },
   };
+}
+
+/** The same for the user whom a certificate names: the platform may know them or not, and name nobody else. */
+export function certifiedOf(answer: Answer, proof: CertifiedProof): User | 'unknown' {
+  const user = userOf(answer);
+  if (user === 'unknown' || user.name === proof.user) return user;
+  throw Trouble.wrong('asked for the user of a certificate, it named another one');
+}
+
+/** The keys whose certificates count, as lines. */
+export function authoritiesOf(answer: Answer): readonly string[] {
+  return bodyOf(authoritiesBody, answer).authorities;
 }
 
 /** The apps of a user, by name; undefined where the platform can't list them. */

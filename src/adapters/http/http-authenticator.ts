@@ -1,3 +1,4 @@
+import type { CertifiedProof } from '../../domain/proof.js';
 import type { PublicKey } from '../../domain/public-key.js';
 import type { Refusal } from '../../domain/refusal.js';
 import type { Connection } from '../../domain/session.js';
@@ -18,6 +19,13 @@ export class HttpAuthenticator implements Authenticator {
     return inStage('identify', WHOSE, signal, async () => {
       const user = await this.#client.findUser(key, connection, signal);
       return user === 'unknown' ? { kind: 'unknown-key' } : user;
+    });
+  }
+
+  identifyCertified(proof: CertifiedProof, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
+    return inStage('identify', WHOSE, signal, async () => {
+      const user = await this.#client.findCertified(proof, connection, signal);
+      return user === 'unknown' ? { kind: 'certificate', problem: { kind: 'unknown-user', user: proof.user } } : user;
     });
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Dyno } from '../../domain/dyno.js';
 import type { AppAccess, Grant } from '../../domain/grant.js';
+import type { CertifiedProof } from '../../domain/proof.js';
 import type { PublicKey } from '../../domain/public-key.js';
 import type { Refusal } from '../../domain/refusal.js';
 import type { Caller, Connection, Session } from '../../domain/session.js';
@@ -10,11 +11,11 @@ import { PatientCaller, isNotNow, type BreakerLimits, type Patience, type Reply 
 import type { TlsTrust } from '../remote/tls.js';
 import { quoted, Trouble } from '../remote/trouble.js';
 import { unexpectedStatus } from '../remote/unexpected-status.js';
-import { appsOf, errorOf, hostKeysOf, userOf, type KeptHostKey } from './answers.js';
+import { appsOf, authoritiesOf, certifiedOf, errorOf, hostKeysOf, userOf, type KeptHostKey } from './answers.js';
 import { dynoOf } from './dynos.js';
 import { grantOf } from './grants.js';
 import { PlatformAddress } from './platform-address.js';
-import { authorizeBody, findUserBody, openSessionBody, type Ending } from './questions.js';
+import { authorizeBody, findCertifiedBody, findUserBody, openSessionBody, type Ending } from './questions.js';
 import { authHeaders, credentialOf, secretOf, type PlatformAuth } from './signing.js';
 
 export interface PlatformSettings {
@@ -83,6 +84,19 @@ export class PlatformClient {
     const headers = { 'X-Gitmouth-Connection': id };
     const question = { method: 'POST', path: '/v1/find-user', body: findUserBody(key, address), headers } as const;
     return this.#ask(question, QUESTION, (answer) => this.#read(answer, userOf), signal);
+  }
+
+  findCertified(proof: CertifiedProof, { id, address }: Connection, signal: AbortSignal): Promise<User | 'unknown'> {
+    const headers = { 'X-Gitmouth-Connection': id };
+    const body = findCertifiedBody(proof, address);
+    const question = { method: 'POST', path: '/v1/find-user', body, headers } as const;
+    return this.#ask(question, QUESTION, (answer) => this.#read(answer, (ok) => certifiedOf(ok, proof)), signal);
+  }
+
+  /** Lines of public keys. */
+  listAuthorities(signal: AbortSignal): Promise<readonly string[]> {
+    const question = { method: 'GET', path: '/v1/certificate-authorities' } as const;
+    return this.#ask(question, QUESTION, (answer) => this.#read(answer, authoritiesOf), signal);
   }
 
   authorize({ id, caller, request }: Session, signal: AbortSignal): Promise<Grant | Refusal> {

@@ -1,6 +1,8 @@
 /** What a platform is asked and told: the bodies of docs/platform-api.yaml. */
 import type { Grant } from '../../domain/grant.js';
 import type { GitRequest } from '../../domain/git-request.js';
+import type { Certificate } from '../../domain/certificate.js';
+import type { CertifiedProof } from '../../domain/proof.js';
 import type { PublicKey } from '../../domain/public-key.js';
 import type { Caller, Session } from '../../domain/session.js';
 import type { Usage } from '../../domain/usage.js';
@@ -22,17 +24,19 @@ export function findUserBody(key: PublicKey, address: string): object {
   return { key: keyBody(key), address };
 }
 
-export function authorizeBody({ user, key, connection }: Caller, { app, service, protocol }: GitRequest): object {
-  return { user: user.name, key: keyBody(key), address: connection.address, app, service, protocol };
+export function findCertifiedBody({ user, key, certificate }: CertifiedProof, address: string): object {
+  return { key: keyBody(key), address, user, certificate: certificateBody(certificate) };
+}
+
+export function authorizeBody(caller: Caller, { app, service, protocol }: GitRequest): object {
+  return { ...callerBody(caller), app, service, protocol };
 }
 
 export function openSessionBody(grant: Grant, leaseToken: number | undefined, session: Session): object {
   const { caller, request } = session;
   return {
     session: session.id,
-    user: caller.user.name,
-    key: keyBody(caller.key),
-    address: caller.connection.address,
+    ...callerBody(caller),
     app: grant.app,
     service: request.service,
     protocol: request.protocol,
@@ -63,6 +67,32 @@ export function endingOf(
       phases_ms: Object.fromEntries<number>(phases),
     },
   };
+}
+
+function callerBody({ user, key, certificate, connection }: Caller): object {
+  return {
+    user: user.name,
+    key: keyBody(key),
+    ...(certificate === undefined ? {} : { certificate: certificateBody(certificate) }),
+    address: connection.address,
+  };
+}
+
+/** A serial may be greater than a number of JSON is everywhere. */
+function certificateBody({ keyId, serial, principals, authority, validAfter, validBefore }: Certificate): object {
+  return {
+    key_id: keyId,
+    serial: serial.toString(),
+    principals,
+    authority: authority.sha256,
+    valid_after: secondsOf(validAfter),
+    valid_before: secondsOf(validBefore),
+  };
+}
+
+function secondsOf(ms: number): number | null {
+  const seconds = Math.floor(ms / 1000);
+  return Number.isSafeInteger(seconds) ? seconds : null;
 }
 
 function keyBody({ algorithm, blob, sha256, md5 }: PublicKey): object {

@@ -1,3 +1,4 @@
+import type { CertifiedProof } from '../../domain/proof.js';
 import type { PublicKey } from '../../domain/public-key.js';
 import type { Refusal } from '../../domain/refusal.js';
 import type { Connection } from '../../domain/session.js';
@@ -15,5 +16,14 @@ export class MemoryAuthenticator implements Authenticator {
     await this.trouble.meet(signal);
     const name = this.platform.userOf(key);
     return name === undefined ? { kind: 'unknown-key' } : { name };
+  }
+
+  async identifyCertified(
+    { user }: CertifiedProof,
+    _connection: Connection,
+    signal: AbortSignal,
+  ): Promise<User | Refusal> {
+    await this.trouble.meet(signal);
+    return this.platform.has(user) ? { name: user } : { kind: 'certificate', problem: { kind: 'unknown-user', user } };
   }
 }

@@ -42,11 +42,16 @@ export class MemoryPlatform {
     return undefined;
   }
 
+  has(user: string): boolean {
+    return this.#users.has(user);
+  }
+
   /** Why a proven caller is one no longer; undefined while they are. */
   removalOf(caller: Caller): EndReason | undefined {
     const keys = this.#users.get(caller.user.name);
     if (keys === undefined) return 'user-removed';
-    return keys.has(caller.key.sha256) ? undefined : 'key-removed';
+    // A certificate says whose key it is, registered or not.
+    return caller.certificate !== undefined || keys.has(caller.key.sha256) ? undefined : 'key-removed';
   }
 
   /** Tells of each removal of a user or key. */

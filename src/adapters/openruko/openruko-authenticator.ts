@@ -18,4 +18,10 @@ export class OpenrukoAuthenticator implements Authenticator {
     // The user's API key stays behind: access control asks for it anew when it needs it.
     return holder === 'unknown' ? { kind: 'unknown-key' } : { name: holder.user };
   }
+
+  /** The API server opens nothing but by a key that it knows. */
+  async identifyCertified(_proof: unknown, _connection: Connection, signal: AbortSignal): Promise<Refusal> {
+    signal.throwIfAborted();
+    return Promise.resolve({ kind: 'certificate', problem: { kind: 'not-taken' } });
+  }
 }

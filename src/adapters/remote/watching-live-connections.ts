@@ -1,14 +1,15 @@
 import { isSameBinding } from '../../domain/key-binding.js';
-import { isRefusal } from '../../domain/refusal.js';
+import { isRefusal, type Refusal } from '../../domain/refusal.js';
 import { Departure, type EndReason } from '../../domain/session-end.js';
 import type { Caller } from '../../domain/session.js';
+import type { User } from '../../domain/user.js';
 import type { Authenticator } from '../../ports/authenticator.js';
 import type { Clock } from '../../ports/clock.js';
 import type { LiveConnection, LiveSession, LiveConnections } from '../../ports/live-connections.js';
 
 /**
  * The connections of this process. A platform that is asked over a network tells nobody that a key was removed, so it is
- * asked again, from time to time, for the key of each connection; a connection whose key has gone, or opens something
+ * asked again, from time to time, for the key or the certified user of each connection; a connection whose key has gone, or opens something
  * else now, ends then. What it
  * begins before is refused by access control, which asks each time.
  */
@@ -48,13 +49,19 @@ export class WatchingLiveConnections implements LiveConnections {
   /** Why a connection can't stay; an outage removes nobody. */
   async #changeOf({ caller, over }: WatchedConnection): Promise<EndReason | undefined> {
     try {
-      const { key, connection, user } = caller;
-      const answer = await this.#authenticator.identify(key, connection, over);
+      const { user } = caller;
+      const answer = await this.#identify(caller, over);
       if (isRefusal(answer) || answer.name !== user.name) return 'key-removed';
       return isSameBinding(answer.binding, user.binding) ? undefined : 'key-changed';
     } catch {
       return undefined;
     }
+  }
+
+  #identify({ user, key, certificate, connection }: Caller, signal: AbortSignal): Promise<User | Refusal> {
+    return certificate === undefined
+      ? this.#authenticator.identify(key, connection, signal)
+      : this.#authenticator.identifyCertified({ user: user.name, key, certificate }, connection, signal);
   }
 }
 

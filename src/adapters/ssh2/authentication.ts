@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { AuthContext, PublicKeyAuthContext } from 'ssh2';
 import type { AdmissionLimits } from '../../domain/admission-policy.js';
+import type { CertificateProblem } from '../../domain/certificate-policy.js';
 import { isRefusal, type Refusal } from '../../domain/refusal.js';
 import type { Proof } from '../../domain/proof.js';
+import type { PublicKey } from '../../domain/public-key.js';
 import type { Caller, Connection } from '../../domain/session.js';
 import type { User } from '../../domain/user.js';
 import type { Clock } from '../../ports/clock.js';
@@ -20,6 +22,8 @@ export interface AuthenticationHost {
   tooMany(what: 'too-many-failures' | 'too-many-offers'): void;
   /** A log-in failed, for this closed set of reasons; a mere offer of an unknown key is none. */
   failed(connection: Connection, reason: LoginFailure, fingerprint?: string): void;
+  /** What was offered or proven is refused for another reason than that nobody has registered it. */
+  refused(refusal: Refusal): void;
   /** It could not be known whose key this is: the connection must end, and not as a denial. */
   faulted(error: unknown): void;
 }
@@ -31,6 +35,10 @@ export type LoginFailure =
   | 'bad-key'
   /** The key was proven and is registered, but had to verify its user and did not. */
   | 'user-not-verified'
+  /** An operator has revoked the key. */
+  | 'key-revoked'
+  /** A trusted authority has signed the certificate, and it makes nobody its holder all the same. */
+  | `certificate-${CertificateProblem['kind']}`
   | 'wrong-login'
   | 'wrong-method'
   | 'no-login';
@@ -40,10 +48,15 @@ export interface Attempts {
   readonly failures: number;
   /** Whether a key was offered, or anything else tried. */
   readonly hasTried: boolean;
-  /** The last key that was offered, and is not registered. */
-  readonly unknownKey?: string;
+  /** What was offered last and refused; rather one that somebody here knows of. */
+  readonly refusedOffer?: RefusedOffer;
   /** Whether a registered key was proven, whatever became of it. */
   readonly isProven: boolean;
+}
+
+export interface RefusedOffer {
+  readonly fingerprint: string;
+  readonly reason: LoginFailure;
 }
 
 export interface AuthenticationOptions {
@@ -67,13 +80,13 @@ export class Authentication {
   readonly #limits: AuthenticationOptions['limits'];
   readonly #enforcedLogin: string | undefined;
   readonly #gone: AbortSignal;
-  /** Answers by the hash of what was shown, so that the proof that follows an offer asks nothing twice. */
+  /** Answers by the hash of the key that was shown, so that the proof that follows an offer asks nothing twice. */
   readonly #lookups = new Map<string, Promise<User | Refusal>>();
   #caller: Caller | undefined;
   #hasAskedForMethods = false;
   #offers = 0;
   #failures = 0;
-  #unknownKey: string | undefined;
+  #refusedOffer: RefusedOffer | undefined;
   #isProven = false;
 
   /** @param gone aborts when the client has left. */
@@ -91,12 +104,12 @@ export class Authentication {
   }
 
   get attempts(): Attempts {
-    const unknownKey = this.#unknownKey;
+    const refusedOffer = this.#refusedOffer;
     return {
       failures: this.#failures,
       hasTried: this.#hasAskedForMethods || this.#offers > 0 || this.#failures > 0,
       isProven: this.#isProven,
-      ...(unknownKey === undefined ? {} : { unknownKey }),
+      ...(refusedOffer === undefined ? {} : { refusedOffer }),
     };
   }
 
@@ -143,7 +156,7 @@ export class Authentication {
     }
     const answer = await this.#identify(reading, connection);
     if (isRefusal(answer)) {
-      this.#unknownKey = reading.key.sha256;
+      this.#noteRefusedOffer(reading.key, answer);
       context.reject(METHODS);
       return;
     }
@@ -164,7 +177,8 @@ export class Authentication {
     }
     const user = await this.#identify(reading, connection);
     if (isRefusal(user)) {
-      await this.#refuse(context, connection, 'unknown-key', key.sha256);
+      this.#host.refused(user);
+      await this.#refuse(context, connection, failureOf(user), key.sha256);
       return;
     }
     this.#isProven = true;
@@ -176,6 +190,15 @@ export class Authentication {
     if (!(await this.#host.admit(caller))) return;
     this.#caller = caller;
     context.accept();
+  }
+
+  /** A client does not prove what was refused, so that this is all there is to learn why it could not log in. */
+  #noteRefusedOffer({ sha256 }: PublicKey, refusal: Refusal): void {
+    this.#host.refused(refusal);
+    const reason = failureOf(refusal);
+    // A client that shows a certificate offers the key alone next, and its other ones.
+    const isNews = reason !== 'unknown-key' || (this.#refusedOffer?.reason ?? reason) === reason;
+    if (isNews) this.#refusedOffer = { fingerprint: sha256, reason };
   }
 
   /** Answered no sooner than the limits say, so that guessing takes time; the next request waits its turn meanwhile. */
@@ -193,13 +216,25 @@ export class Authentication {
   }
 
   #identify({ key, certificate, blob }: RequestedKey, connection: Connection): Promise<User | Refusal> {
+    // Whom a certificate makes its holder is a question of time, and of the login name.
+    if (certificate !== undefined) return this.#host.identify({ key, certificate }, connection);
     const shown = createHash('sha256').update(blob).digest('base64');
     const known = this.#lookups.get(shown);
     if (known !== undefined) return known;
-    const proof: Proof = certificate === undefined ? { key } : { key, certificate };
-    const asked = this.#host.identify(proof, connection);
+    const asked = this.#host.identify({ key }, connection);
     this.#lookups.set(shown, asked);
     return asked;
+  }
+}
+
+function failureOf(refusal: Refusal): LoginFailure {
+  switch (refusal.kind) {
+    case 'key-revoked':
+      return 'key-revoked';
+    case 'certificate':
+      return `certificate-${refusal.problem.kind}`;
+    default:
+      return 'unknown-key';
   }
 }
 

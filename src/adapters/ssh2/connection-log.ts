@@ -1,6 +1,8 @@
 /** What is told of one connection to whoever observes. */
 import { inspect } from 'node:util';
 import { isFault } from '../../domain/fault.js';
+import type { Certificate } from '../../domain/certificate.js';
+import type { CertificateFacts } from '../../domain/events.js';
 import type { Caller, Connection } from '../../domain/session.js';
 import type { Observer } from '../../ports/observer.js';
 import type { AlgorithmSet } from '../../domain/algorithm-set.js';
@@ -15,13 +17,14 @@ export class ConnectionLog {
     this.#id = id;
   }
 
-  loggedIn({ connection, user, key }: Caller): void {
+  loggedIn({ connection, user, key, certificate }: Caller): void {
     this.#observer.record({
       type: 'login-succeeded',
       connection: connection.id,
       address: connection.address,
       user: user.name,
       fingerprint: key.sha256,
+      ...(certificate === undefined ? {} : { certificate: certificateFacts(certificate) }),
       software: connection.software,
       login: connection.login,
       ...(connection.negotiated === undefined ? {} : { keyExchange: connection.negotiated.keyExchange }),
@@ -62,4 +65,13 @@ export class ConnectionLog {
   problem(message: string, error: unknown): void {
     this.#observer.record({ type: 'problem', message, error, connection: this.#id });
   }
+}
+
+function certificateFacts({ keyId, serial, authority, validBefore }: Certificate): CertificateFacts {
+  return {
+    keyId,
+    serial: serial.toString(),
+    authority: authority.sha256,
+    ...(Number.isFinite(validBefore) ? { validBefore } : {}),
+  };
 }

@@ -4,6 +4,7 @@ import { acceptedSignatureAlgorithms } from '../../domain/public-key.js';
 import type { AlgorithmSet } from '../../domain/algorithm-set.js';
 import type { AdmissionLimits } from '../../domain/admission-policy.js';
 import type { StrangerLimits, StrangersConduct } from '../../domain/penalty-policy.js';
+import type { Refusal } from '../../domain/refusal.js';
 import { Departure, isDeparture } from '../../domain/session-end.js';
 import type { Origin } from '../../domain/proxy-rules.js';
 import type { Caller, Connection } from '../../domain/session.js';
@@ -130,6 +131,9 @@ export class SshConnection {
           this.#log.loginFailed(connection, reason, fingerprint);
           if (reason === 'wrong-login') this.#showLogin();
           if (reason === 'user-not-verified') this.#showOnce(userNotVerifiedBanner());
+        },
+        refused: (refusal) => {
+          this.#showRefusal(refusal);
         },
         faulted: (error) => {
           this.#loginFaulted(error);
@@ -303,9 +307,10 @@ export class SshConnection {
 
   /** Keys were offered, and that was all: told once, for who counts failed log-ins by the log. */
   #noteNoLogin(): void {
-    const { failures, isProven, unknownKey } = this.#authentication.attempts;
-    if (isProven || failures > 0 || unknownKey === undefined) return;
-    this.#log.loginFailed(this.#facts, 'no-login', unknownKey);
+    const { failures, isProven, refusedOffer } = this.#authentication.attempts;
+    if (isProven || failures > 0 || refusedOffer === undefined) return;
+    const { reason, fingerprint } = refusedOffer;
+    this.#log.loginFailed(this.#facts, reason === 'unknown-key' ? 'no-login' : reason, fingerprint);
   }
 
   /** An outage is no denial: words and the connection's id go out, then "service not available". */
@@ -316,6 +321,12 @@ export class SshConnection {
     const words = identifyFaultBanner(this.#arrival.id);
     this.#wire.banner(words);
     this.disconnect(DISCONNECT.SERVICE_NOT_AVAILABLE, words.trim());
+  }
+
+  /** A client tells nobody why its key was not taken. Of a key that nobody knows there is nothing to tell. */
+  #showRefusal(refusal: Refusal): void {
+    if (refusal.kind !== 'certificate' && refusal.kind !== 'key-revoked') return;
+    this.#showOnce(`${refusalLines(refusal).join('\n')}\n`);
   }
 
   #showLogin(): void {

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { HttpAuthenticator } from '../../adapters/http/http-authenticator.js';
 import { OpenrukoAuthenticator } from '../../adapters/openruko/openruko-authenticator.js';
-import { readKeyBlob } from '../../adapters/ssh2/public-keys.js';
+import { readKeyBlob, readKeyLine } from '../../adapters/ssh2/public-keys.js';
 import { isFault } from '../../domain/fault.js';
 import type { PublicKey } from '../../domain/public-key.js';
 import type { Connection } from '../../domain/session.js';
 import type { Authenticator } from '../../ports/authenticator.js';
+import { readAuthorities } from '../certificate-files.js';
 import type { Config } from '../config.js';
 import { holdingProcess } from '../hold-process.js';
 import { platformWarnings, type HttpPlatformConfig, type OpenrukoConfig } from '../platform-config.js';
@@ -33,7 +34,12 @@ export async function examinePlatform(config: Config): Promise<readonly Finding[
         { check: 'dyno hosts', state: 'warning', says: NOT_IN_OPENRUKO },
       ];
     case 'http':
-      return [...warnings, await examineHttp(platform), examineDynoKey(config, platform)];
+      return [
+        ...warnings,
+        await examineHttp(platform),
+        ...(config.certificates.authorities === 'platform' ? [await examineAuthorities(platform)] : []),
+        examineDynoKey(config, platform),
+      ];
   }
 }
 
@@ -52,6 +58,25 @@ async function examineHttp(platform: HttpPlatformConfig): Promise<Finding> {
   const client = openPlatformClient(platform);
   try {
     return await holdingProcess(() => askForNobody(new HttpAuthenticator(client), platform.api.url));
+  } finally {
+    client.close();
+  }
+}
+
+/** Whom the platform trusts to name its users. */
+async function examineAuthorities(platform: HttpPlatformConfig): Promise<Finding> {
+  const check = 'authorities';
+  const client = openPlatformClient(platform);
+  try {
+    const lines = await holdingProcess(() => client.listAuthorities(new AbortController().signal));
+    const { value, problems } = readAuthorities(lines.join('\n'), readKeyLine);
+    if (lines.length === 0) {
+      return { check, state: 'warning', says: 'the platform names none: nobody logs in by a certificate' };
+    }
+    if (problems.length > 0) return { check, state: 'problem', says: `the platform's list: ${problems.join('; ')}` };
+    return { check, state: 'ok', says: value.map(({ sha256 }) => sha256).join(', ') };
+  } catch (error) {
+    return { check, state: 'problem', says: `the platform names none: ${reasonOf(error)}` };
   } finally {
     client.close();
   }

@@ -16,6 +16,7 @@ import { addressText, isIpv6Only, type ListenAddress } from '../listen-addresses
 import { hostKeysNow, hostKeyText } from '../platforms/host-keys.js';
 import { listenProblem } from '../listen-problem.js';
 import { examineRedis } from '../state/redis.js';
+import { examineCertificates } from './doctor-certificates.js';
 import { examinePlatform } from './doctor-platform.js';
 
 export interface Finding {
@@ -51,7 +52,7 @@ export async function examine(config: Config): Promise<readonly Finding[]> {
       ? []
       : [check('health', () => examineAddress(healthListen, [healthListen], 'GITMOUTH_HEALTH_LISTEN'))]),
   ]);
-  return [...findings, ...(await examinePlatform(config))];
+  return [...findings, ...examineCertificates(config.certificates), ...(await examinePlatform(config))];
 }
 
 async function check(name: string, examination: () => string | Promise<string>): Promise<Finding> {
@@ -119,8 +120,12 @@ function examineDatabase(config: Config): string {
   const { platform, db } = openPlatform(config);
   try {
     const users = platform.users.list();
-    if (users.every((user) => user.keys === 0)) {
-      throw new Error('nobody can log in: add a user with a key (gitmouth user add NAME --key FILE)');
+    const needKeys = config.certificates.authorities.length === 0;
+    if (users.every((user) => needKeys && user.keys === 0)) {
+      const advice = needKeys
+        ? 'add a user with a key (gitmouth user add NAME --key FILE)'
+        : 'add a user (gitmouth user add NAME)';
+      throw new Error(`nobody can log in: ${advice}`);
     }
     return `${users.length} user(s), ${platform.apps.list().length} app(s)`;
   } finally {

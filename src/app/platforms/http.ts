@@ -3,6 +3,8 @@ import { HttpAccessControl } from '../../adapters/http/http-access-control.js';
 import { HttpAuthenticator } from '../../adapters/http/http-authenticator.js';
 import { HttpProvisioner } from '../../adapters/http/http-provisioner.js';
 import { DEFAULT_PLATFORM_LIMITS, PlatformClient } from '../../adapters/http/platform-client.js';
+import { WHOSE } from '../../adapters/http/whose.js';
+import { inStage } from '../../adapters/remote/in-stage.js';
 import { WatchingLiveConnections } from '../../adapters/remote/watching-live-connections.js';
 import { loadOrCreateClientKey, type ClientKey } from '../../adapters/ssh-dyno/client-key.js';
 import { DEFAULT_SSH_DYNO_LIMITS } from '../../adapters/ssh-dyno/settings.js';
@@ -43,6 +45,7 @@ export function http(config: Config, platform: HttpPlatformConfig): Platform {
       finish: (signal) => provisioner?.finish(signal) ?? Promise.resolve(),
       close,
     }),
+    authorities: (signal) => inStage('identify', WHOSE, signal, () => client.listAuthorities(signal)),
     reload: async (wanted) => ({
       warnings: [],
       begin: () => {

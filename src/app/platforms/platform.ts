@@ -27,6 +27,11 @@ export interface Platform {
   lifecycle(locks: RepositoryLocks, observer: Observer): Lifecycle;
   /** Where the server's own keys are the platform's to keep. */
   readonly hostKeys?: AskForHostKeys;
+  /**
+   * The public keys, as lines, whose certificates its users log in by; without it, it has no say in that.
+   * @throws Fault (stage `identify`) when it can't be known.
+   */
+  authorities?(signal: AbortSignal): Promise<readonly string[]>;
   /** Why no request can be served just now, as far as that is cheap to know; undefined when there is no reason. */
   unreadiness?(): string | undefined;
   /**

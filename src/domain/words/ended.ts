@@ -15,6 +15,8 @@ export function endedLines(reason: EndReason): readonly string[] {
       return ['Your key was removed from your account. Your command was ended.'];
     case 'key-changed':
       return ['What your key may be used for was changed. Your command was ended; run it again.'];
+    case 'key-revoked':
+      return ['Your key or certificate does not count here any more. Your command was ended; ask an operator why.'];
     case 'time-limit':
       return ['The time that this session may take is over. Your command was ended.'];
     case 'superseded':

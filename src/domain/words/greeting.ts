@@ -1,18 +1,19 @@
 import type { AppAccess } from '../grant.js';
 import type { Caller } from '../session.js';
+import { proofClause } from './certificate.js';
 import { printable } from './printable.js';
 
 /** A greeting names so many apps. */
 const MOST_APPS = 20;
 
 /**
- * What `ssh -T` gets: who you are, by which key, and how to use the door.
+ * What `ssh -T` gets: who you are, by which key or certificate, and how to use the door.
  *
  * @param apps undefined where they can't be listed.
  */
 export function greetingWords(caller: Caller, apps: readonly AppAccess[] | undefined): string {
   return [
-    `Hi ${printable(caller.user.name)}! You have been recognised by the key ${caller.key.sha256}.`,
+    `Hi ${printable(caller.user.name)}! You have been recognised by ${proofClause(caller)}.`,
     'This door speaks git and gives no shell. Use it from a repository:',
     '',
     '    git remote add deploy <this address>:<app>.git',

@@ -2,6 +2,7 @@ import type { DynosFull } from '../dyno-queue.js';
 import type { GitService } from '../git-request.js';
 import type { Refusal } from '../refusal.js';
 import type { Caller } from '../session.js';
+import { certificateLines, proofClause } from './certificate.js';
 import { runningClause } from './dynos.js';
 import { duration, platformLines, tryAgainIn, utc } from './lines.js';
 import { tooOften } from './penalties.js';
@@ -27,6 +28,15 @@ export function refusalLines(refusal: Refusal): readonly string[] {
       return [
         'This key is not (or no longer) registered here.',
         'Add it to your account, or use another key, and try again.',
+      ];
+    case 'key-revoked':
+      return ['This key was revoked.', 'Ask an operator why; another key may still do.'];
+    case 'certificate':
+      return certificateLines(refusal.problem);
+    case 'forced-command':
+      return [
+        `Your certificate is for one command alone: '${printable(refusal.forced, 80)}'.`,
+        'Use a certificate without force-command, or a key, for anything else.',
       ];
     case 'wrong-login':
       return [`Log in as '${refusal.expected}': ssh://${refusal.expected}@…/<app>.git`];
@@ -113,7 +123,7 @@ function whatToDo({ full }: DynosFull): string {
   }
 }
 
-/** Who was asked for, and by which key: under every refusal and fault. */
+/** Who was asked for, and by which key or certificate: under every refusal and fault. */
 export function whoLine(caller: Caller, sessionId: string): string {
-  return `You are ${caller.user.name}, by the key ${caller.key.sha256}. Session ${sessionId}.`;
+  return `You are ${caller.user.name}, by ${proofClause(caller)}. Session ${sessionId}.`;
 }

@@ -4,6 +4,7 @@ import type { KeyBinding } from '../key-binding.js';
 import { isPostQuantum, type Negotiated } from '../negotiated.js';
 import type { SelfReport, ShownLock } from '../question.js';
 import type { Caller } from '../session.js';
+import { certificateFacts } from './certificate.js';
 import { marked, utc } from './lines.js';
 import { printable } from './printable.js';
 import { refusalLines } from './refusal.js';
@@ -31,10 +32,11 @@ function lineOf([name, value]: Row): string {
   return `${name.padEnd(13)} ${printable(value, 500)}\n`;
 }
 
-function whoRows({ user, key, connection }: Caller): readonly Row[] {
+function whoRows({ user, key, certificate, connection }: Caller): readonly Row[] {
   return [
     ['user', user.name],
     ['key', `${key.sha256} ${key.algorithm}`],
+    ...(certificate === undefined ? [] : [['certificate', certificateFacts(certificate)] as const]),
     ...bindingRows(user.binding),
     ['address', connection.address],
   ];

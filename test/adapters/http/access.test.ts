@@ -2,8 +2,8 @@
 import { expect } from '@jest/globals';
 import { HttpAccessControl } from '../../../src/adapters/http/http-access-control.js';
 import { HttpAuthenticator } from '../../../src/adapters/http/http-authenticator.js';
-import { never } from '../../../src/contracts/contract.js';
-import { sampleConnection, sampleRequest } from '../../../src/contracts/samples.js';
+import { never, rejectionOf } from '../../../src/contracts/contract.js';
+import { sampleCertified, sampleConnection, sampleRequest } from '../../../src/contracts/samples.js';
 import { isRefusal } from '../../../src/domain/refusal.js';
 import type { Caller } from '../../../src/domain/session.js';
 import { needs } from '../../support/programs.js';
@@ -84,5 +84,40 @@ describe('an app', () => {
         kind: 'invalid-app-name',
         app: '7up',
       });
+    }));
+});
+
+describe('a certified user', () => {
+  const proof = sampleCertified('alice');
+  const answerOf = ({ client }: House) =>
+    new HttpAuthenticator(client).identifyCertified(proof, sampleConnection(), never());
+
+  test('is asked for by name, with what the certificate says', () =>
+    inHouse(async (house) => {
+      expect(await answerOf(house)).toEqual({ name: 'alice' });
+      expect(house.server.callsOf('findUser').at(-1)?.body).toMatchObject({
+        user: 'alice',
+        certificate: {
+          key_id: 'alice@laptop',
+          serial: '7',
+          principals: ['alice'],
+          authority: proof.certificate.authority.sha256,
+          valid_after: 0,
+          valid_before: null,
+        },
+      });
+    }));
+
+  test('may be bound to apps, as the holder of a key may', () =>
+    inHouse(async (house) => {
+      house.server.say('findUser', 200, { user: 'alice', binding: { access: 'read' } });
+      expect(await answerOf(house)).toEqual({ name: 'alice', binding: { access: 'read' } });
+    }));
+
+  test('is nobody else: a platform that passes over the certificate, and names who holds its key, is at fault', () =>
+    inHouse(async (house) => {
+      house.server.say('findUser', 200, { user: 'bob' });
+      const wrong = await rejectionOf(answerOf(house));
+      expect(wrong).toMatchObject({ code: 'GM_BAD_ANSWER', stage: 'identify' });
     }));
 });

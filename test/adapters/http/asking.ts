@@ -18,7 +18,7 @@ import type { OperationId } from '../../support/platform/document.js';
 import { SECRET, TOKEN } from '../../support/platform/platform-server.js';
 import { caller } from './ground.js';
 
-export type Question = Exclude<OperationId, 'endSession' | 'hostKeys'>;
+export type Question = Exclude<OperationId, 'endSession' | 'hostKeys' | 'listAuthorities'>;
 
 export const QUESTIONS: readonly Question[] = ['findUser', 'authorize', 'listApps', 'openSession'];
 

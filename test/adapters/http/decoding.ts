@@ -1,5 +1,5 @@
 /** What the adapter makes of an answer, without anybody who gives it. */
-import { appsOf, hostKeysOf, userOf } from '../../../src/adapters/http/answers.js';
+import { appsOf, authoritiesOf, hostKeysOf, userOf } from '../../../src/adapters/http/answers.js';
 import { dynoOf } from '../../../src/adapters/http/dynos.js';
 import { grantOf } from '../../../src/adapters/http/grants.js';
 import { Trouble } from '../../../src/adapters/remote/trouble.js';
@@ -17,6 +17,8 @@ export function decoded(id: OperationId, value: unknown): unknown {
   switch (id) {
     case 'findUser':
       return userOf(answer);
+    case 'listAuthorities':
+      return authoritiesOf(answer);
     case 'authorize':
       return grantOf(answer, REQUEST);
     case 'listApps':

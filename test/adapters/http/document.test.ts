@@ -64,6 +64,8 @@ const MEANINGS: Readonly<Record<string, unknown>> = {
     binding: { apps: ['shop', 'shop-staging'], access: 'write' },
   },
   'findUser, 200: read-only-key': { name: 'alice', binding: { access: 'read' } },
+  'listAuthorities, 200: authorities': [expect.stringMatching(/^ssh-ed25519 AAAA\S+$/)],
+  'listAuthorities, 200: no-authorities': [],
   'authorize, 200: grant': GRANT,
   'authorize, 200: grant-with-everything': {
     ...GRANT,
@@ -198,6 +200,7 @@ test('every call carries its ids: of request and connection always, of the sessi
   };
   const OF_SESSION = ['X-Request-Id', 'X-Gitmouth-Connection', 'X-Gitmouth-Session'];
   expect(headers('findUser')).toEqual(['X-Request-Id', 'X-Gitmouth-Connection']);
+  expect(headers('listAuthorities')).toEqual(['X-Request-Id']);
   expect(headers('authorize')).toEqual(OF_SESSION);
   expect(headers('listApps')).toEqual(['X-Request-Id', 'X-Gitmouth-Connection']);
   expect(headers('hostKeys')).toEqual(['X-Request-Id']);

@@ -9,9 +9,9 @@ import type { PublicKey } from '../../../src/domain/public-key.js';
 import type { Lease } from '../../../src/ports/repository-locks.js';
 import { accessControlContract } from '../../../src/contracts/access-control.js';
 import { authenticatorContract } from '../../../src/contracts/authenticator.js';
-import { until } from '../../../src/contracts/contract.js';
+import { never, until } from '../../../src/contracts/contract.js';
 import { provisionerContract } from '../../../src/contracts/provisioner.js';
-import { sampleCaller, sampleSession } from '../../../src/contracts/samples.js';
+import { sampleCaller, sampleCertified, sampleConnection, sampleSession } from '../../../src/contracts/samples.js';
 import { liveConnectionsContract } from '../../../src/contracts/live-connections.js';
 import { runContract } from '../../support/contract.js';
 import { needs } from '../../support/programs.js';
@@ -40,14 +40,32 @@ const lease: Lease = {
   release: async () => undefined,
 };
 
-needs('openssl').describe('the adapters of Openruko keep the contracts', () => {
+const { describe, test } = needs('openssl');
+
+describe('the adapters of Openruko keep the contracts', () => {
   runContract(
     'of Authenticator',
     authenticatorContract(async () => {
       const house = await openHouse();
       return { ...people(house), authenticator: new OpenrukoAuthenticator(house.client) };
-    }),
+    }, ['certificates']),
   );
+
+  test('nobody is known by a certificate, whoever holds its key', async () => {
+    const house = await openHouse();
+    try {
+      const proof = sampleCertified('alice');
+      await people(house).register('alice', proof.key);
+      const answer = await new OpenrukoAuthenticator(house.client).identifyCertified(
+        proof,
+        sampleConnection(),
+        never(),
+      );
+      assert.deepEqual(answer, { kind: 'certificate', problem: { kind: 'not-taken' } });
+    } finally {
+      await house.close();
+    }
+  });
 
   // A collaborator may always do both, archives are never served, no branch is known and no push creates an app.
   runContract(
@@ -60,7 +78,7 @@ needs('openssl').describe('the adapters of Openruko keep the contracts', () => {
         createApp: async (name: string, owner: string) => house.server.createApp(name, owner),
         destroyApp: async (name: string) => house.server.destroyApp(name),
       };
-    }, ['list', 'share', 'setArchive', 'setBranch', 'setCreation']),
+    }, ['list', 'certificates', 'share', 'setArchive', 'setBranch', 'setCreation']),
   );
 
   // Nothing is held between provisioning and the end, so giving back cannot fail.

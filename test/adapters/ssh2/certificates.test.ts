@@ -51,7 +51,9 @@ describe.each([
     const options = ['-o', `PubkeyAcceptedAlgorithms=${algorithm}-cert-v01@openssh.com`];
     const { code, stdout, stderr } = await openssh(ground, key.path, { ssh: program, options });
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `olivia ${key.fingerprint}\n`, stderr: '' });
-    expect(shown).toMatchObject([{ serial: 7n, keyId: 'olivia@laptop', principals: ['olivia'] }]);
+    const facts = { serial: 7n, keyId: 'olivia@laptop', principals: ['olivia'] };
+    // As it was offered, and as it was proven: it is judged at each moment.
+    expect(shown).toMatchObject([facts, facts]);
     expect(shown[0]?.authority.sha256).toBe(ca.fingerprint);
     expect(ground.gateway.requests[0]?.caller.certificate).toEqual(shown[0]);
   });

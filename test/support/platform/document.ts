@@ -7,7 +7,8 @@ import { ROOT } from '../../architecture/scratch.js';
 
 export const DOCUMENT_PATH = join(ROOT, 'docs/platform-api.yaml');
 
-export type OperationId = 'findUser' | 'authorize' | 'listApps' | 'hostKeys' | 'openSession' | 'endSession';
+export type OperationId =
+  'findUser' | 'listAuthorities' | 'authorize' | 'listApps' | 'hostKeys' | 'openSession' | 'endSession';
 
 interface Ref {
   readonly $ref: string;

@@ -9,9 +9,26 @@ export interface KeyBody {
   readonly md5: string;
 }
 
+export interface CertificateBody {
+  readonly key_id: string;
+  readonly serial: string;
+  readonly principals: readonly string[];
+  readonly authority: string;
+  readonly valid_after: number | null;
+  readonly valid_before: number | null;
+}
+
+export interface FindUserBody {
+  readonly key: KeyBody;
+  /** Named by a certificate, where one was shown. */
+  readonly user?: string;
+  readonly certificate?: CertificateBody;
+}
+
 export interface AuthorizeBody {
   readonly user: string;
   readonly key: KeyBody;
+  readonly certificate?: CertificateBody;
   readonly address: string;
   readonly app: string;
   readonly service: string;
@@ -38,12 +55,16 @@ export class PeopleAndApps {
   /** More for each grant. */
   grantMore: object = {};
   /** By the blob in base64, which is the key itself. */
+  /** Lines of the keys whose certificates count. */
+  authorities: string[] = [];
+  readonly #users = new Set<string>();
   readonly #keys = new Map<string, { readonly user: string; readonly binding?: BindingBody }>();
   readonly #apps = new Map<string, App>();
   readonly #newNames = new Map<string, string>();
 
   /** @param blob of one more key of the user; the first makes the user. */
   register(user: string, blob: Uint8Array, binding?: BindingBody): void {
+    this.#users.add(user);
     this.#keys.set(base64(blob), { user, ...(binding === undefined ? {} : { binding }) });
   }
 
@@ -52,6 +73,7 @@ export class PeopleAndApps {
   }
 
   removeUser(user: string): void {
+    this.#users.delete(user);
     for (const [blob, holder] of this.#keys) if (holder.user === user) this.#keys.delete(blob);
     for (const { shares } of this.#apps.values()) shares.delete(user);
   }
@@ -95,7 +117,8 @@ export class PeopleAndApps {
     this.#newNames.set(from, to);
   }
 
-  findUser(key: KeyBody): object {
+  findUser({ key, user, certificate }: FindUserBody): object {
+    if (user !== undefined && certificate !== undefined) return { user: this.#users.has(user) ? user : null };
     const holder = this.#keys.get(key.blob);
     return holder ?? { user: null };
   }
@@ -109,8 +132,9 @@ export class PeopleAndApps {
   }
 
   authorize(question: AuthorizeBody): object {
-    const { user, key, service } = question;
-    if (this.#keys.get(key.blob)?.user !== user) return { refusal: { reason: 'key-removed' } };
+    const { user, key, certificate, service } = question;
+    const isTheirs = certificate === undefined ? this.#keys.get(key.blob)?.user === user : this.#users.has(user);
+    if (!isTheirs) return { refusal: { reason: 'key-removed' } };
     if (this.maintenance !== undefined) return { refusal: { reason: 'maintenance', text: this.maintenance } };
     const name = this.#newNames.get(question.app) ?? question.app;
     const app = this.#apps.get(name);

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import type { Identity } from '../openruko/certificates.js';
 import { misbehave, type Misbehaviour } from '../openruko/misbehaviour.js';
 import { answerProblem, requestProblem, routeOf, type OperationId } from './document.js';
-import { keyProblem, PeopleAndApps, type AuthorizeBody } from './people-and-apps.js';
+import { keyProblem, PeopleAndApps, type AuthorizeBody, type FindUserBody } from './people-and-apps.js';
 import { Sessions, type DynoMaker, type EndBody, type OpenBody } from './sessions.js';
 import { credentialProblem, type Credential } from './signature.js';
 
@@ -156,9 +156,11 @@ export class PlatformServer {
   async #do({ id, parameters }: Routed, body: unknown): Promise<[number, object | undefined]> {
     switch (id) {
       case 'findUser':
-        return [200, this.people.findUser((body as AuthorizeBody).key)];
+        return [200, this.people.findUser(body as FindUserBody)];
       case 'authorize':
         return [200, this.people.authorize(body as AuthorizeBody)];
+      case 'listAuthorities':
+        return [200, { authorities: this.people.authorities }];
       case 'listApps':
         return [200, this.people.listApps(parameters['user'] ?? '')];
       case 'hostKeys':
@@ -189,7 +191,7 @@ export class PlatformServer {
 
 /** What the document can't say of a question: that its parts belong together. */
 function mismatch({ id, parameters }: Routed, { headers }: IncomingMessage, body: unknown): string | undefined {
-  if (id === 'listApps' || id === 'hostKeys') return undefined;
+  if (id === 'listApps' || id === 'hostKeys' || id === 'listAuthorities') return undefined;
   const { key, session } = body as Partial<OpenBody>;
   const problem = key === undefined ? undefined : keyProblem(key);
   if (problem !== undefined) return `${id}: ${problem}`;
