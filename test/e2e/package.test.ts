@@ -88,7 +88,9 @@ authenticatorContract(async () => ({ authenticator: new None() }));\n`,
     const { code, stdout } = await tsc('--noEmit');
     rmSync(join(project, 'none.ts'));
     expect(code).toBeGreaterThan(0);
-    expect(stdout).toContain("Property 'identify' is missing in type 'None'");
+    expect(stdout).toContain(
+      "Type 'None' is missing the following properties from type 'Authenticator': identify, identifyCertified",
+    );
     expect(stdout).toMatch(/none\.ts\(4,.*register, removeKey, removeUser/s);
   });
 
