@@ -15,7 +15,7 @@ import {
   MemoryThrottle,
   MemoryTransport,
 } from '../adapters/memory/index.js';
-import type { HostKey } from '../adapters/ssh2/host-keys.js';
+import type { HostKey } from '../adapters/ssh2/host-keys/files.js';
 import { readKeyLine } from '../adapters/ssh2/public-keys.js';
 import { SshServer, type SshServerChanges } from '../adapters/ssh2/server.js';
 import { SystemClock } from '../adapters/system/clock.js';

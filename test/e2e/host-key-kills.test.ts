@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { addNextHostKey, retireHostKey } from '../../src/adapters/ssh2/host-key-rotation.js';
-import { loadHostKeys, loadOrCreateHostKeys } from '../../src/adapters/ssh2/host-keys.js';
+import { addNextHostKey, retireHostKey } from '../../src/adapters/ssh2/host-keys/rotation.js';
+import { loadHostKeys, loadOrCreateHostKeys } from '../../src/adapters/ssh2/host-keys/files.js';
 import { execute } from '../support/door.js';
 import { temporaryFolder } from '../support/temporary.js';
 

@@ -25,7 +25,7 @@ for (const name of ['openSync', 'writeSync', 'fsyncSync', 'renameSync', 'rmSync'
 }
 syncBuiltinESMExports();
 
-const { retireHostKey } = await import('../../dist/adapters/ssh2/host-key-rotation.js');
+const { retireHostKey } = await import('../../dist/adapters/ssh2/host-keys/rotation.js');
 let isCut = true;
 for (let changes = 0; isCut; changes++) {
   const copy = join(out, String(changes + 1));

@@ -11,7 +11,7 @@ import type { StrangerWatch } from '../../ports/stranger-watch.js';
 import type { Place, Throttle } from '../../ports/throttle.js';
 import { ALGORITHMS, asSsh2Takes } from './algorithms.js';
 import { SshConnection } from './connection.js';
-import type { HostKey } from './host-keys.js';
+import type { HostKey } from './host-keys/files.js';
 import { Accepted, type Turnstiles } from './accepted.js';
 import { Doorkeeper } from './guard/doorkeeper.js';
 import { farewell } from './guard/farewell.js';

@@ -1,5 +1,5 @@
-import { addNextHostKey, retireHostKey } from '../../adapters/ssh2/host-key-rotation.js';
-import { loadHostKeys, type HostKeysAt, type HostKeyType } from '../../adapters/ssh2/host-keys.js';
+import { addNextHostKey, retireHostKey } from '../../adapters/ssh2/host-keys/rotation.js';
+import { loadHostKeys, type HostKeysAt, type HostKeyType } from '../../adapters/ssh2/host-keys/files.js';
 import type { Config } from '../config.js';
 import { hostKeysAt } from '../host-keys-at.js';
 import { hostKeysNow, shownHostKey, type ShownHostKey } from '../platforms/host-keys.js';

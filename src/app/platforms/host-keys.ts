@@ -1,6 +1,6 @@
 /** The server's own keys: from files, or from the platform, so that all gitmouths of one have the same. */
-import { loadHostKeys, readyHostKeys, type HostKey } from '../../adapters/ssh2/host-keys.js';
-import { offeredHostKeys, type OfferedHostKey } from '../../adapters/ssh2/offered-host-keys.js';
+import { loadHostKeys, readyHostKeys, type HostKey } from '../../adapters/ssh2/host-keys/files.js';
+import { offeredHostKeys, type OfferedHostKey } from '../../adapters/ssh2/host-keys/offered.js';
 import type { Config } from '../config.js';
 import { holdingProcess } from '../hold-process.js';
 import { hostKeysAt } from '../host-keys-at.js';

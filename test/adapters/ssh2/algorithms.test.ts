@@ -1,7 +1,7 @@
 /** The two sets of algorithms as clients meet them, and what the log says of those who share none. */
 import { afterEach, describe, expect, test } from '@jest/globals';
 import ssh2 from 'ssh2';
-import { loadOrCreateHostKeys } from '../../../src/adapters/ssh2/host-keys.js';
+import { loadOrCreateHostKeys } from '../../../src/adapters/ssh2/host-keys/files.js';
 import type { AlgorithmSet } from '../../../src/domain/algorithm-set.js';
 import { until } from '../../../src/contracts/contract.js';
 import { temporaryFolder } from '../../support/temporary.js';

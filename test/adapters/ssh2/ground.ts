@@ -10,7 +10,7 @@ import {
   MemoryLiveConnections,
   MemoryThrottle,
 } from '../../../src/adapters/memory/index.js';
-import { loadOrCreateHostKeys, type HostKey } from '../../../src/adapters/ssh2/host-keys.js';
+import { loadOrCreateHostKeys, type HostKey } from '../../../src/adapters/ssh2/host-keys/files.js';
 import { readablePrivateKey } from '../../../src/adapters/ssh2/key-file.js';
 import { readKeyBlob } from '../../../src/adapters/ssh2/public-keys.js';
 import { SshServer, type SshServerOptions } from '../../../src/adapters/ssh2/server.js';

@@ -4,9 +4,9 @@
  */
 import { createPrivateKey, sign } from 'node:crypto';
 import ssh2 from 'ssh2';
-import type { HostKey } from './host-keys.js';
-import type { ServerWire } from './internals.js';
-import { boolean, message, MESSAGE, mpint, string, strings } from './messages.js';
+import type { HostKey } from './files.js';
+import type { ServerWire } from '../internals.js';
+import { boolean, message, MESSAGE, mpint, string, strings } from '../messages.js';
 
 const ANNOUNCEMENT = 'hostkeys-00@openssh.com';
 const REQUEST = 'hostkeys-prove-00@openssh.com';

@@ -1,8 +1,8 @@
 /** Host keys that a platform keeps: which are used, and which make no server. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import ssh2 from 'ssh2';
-import { offeredHostKeys, type OfferedHostKey } from '../../../src/adapters/ssh2/offered-host-keys.js';
-import { makePair } from './ground.js';
+import { offeredHostKeys, type OfferedHostKey } from '../../../../src/adapters/ssh2/host-keys/offered.js';
+import { makePair } from '../ground.js';
 
 let ed25519: string;
 let other: string;

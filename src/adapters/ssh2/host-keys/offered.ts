@@ -1,6 +1,6 @@
-import type { AlgorithmSet } from '../../domain/algorithm-set.js';
-import { KINDS, type HostKey } from './host-keys.js';
-import { readPrivateKey } from './key-file.js';
+import type { AlgorithmSet } from '../../../domain/algorithm-set.js';
+import { KINDS, type HostKey } from './files.js';
+import { readPrivateKey } from '../key-file.js';
 
 /** A host key that somebody else keeps for us. */
 export interface OfferedHostKey {

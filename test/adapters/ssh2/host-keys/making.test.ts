@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import ssh2 from 'ssh2';
-import { readablePrivateKey } from '../../../src/adapters/ssh2/key-file.js';
+import { readablePrivateKey } from '../../../../src/adapters/ssh2/key-file.js';
 
 const make = () => ssh2.utils.generateKeyPairSync('ed25519').private;
 

@@ -10,11 +10,11 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { loadHostKeys, loadOrCreateHostKeys, type HostKeyFile } from '../../../src/adapters/ssh2/host-keys.js';
-import { execute } from '../../support/door.js';
-import { needs } from '../../support/programs.js';
-import { temporaryFolder } from '../../support/temporary.js';
-import { makePair } from './ground.js';
+import { loadHostKeys, loadOrCreateHostKeys, type HostKeyFile } from '../../../../src/adapters/ssh2/host-keys/files.js';
+import { execute } from '../../../support/door.js';
+import { needs } from '../../../support/programs.js';
+import { temporaryFolder } from '../../../support/temporary.js';
+import { makePair } from '../ground.js';
 
 const ED25519 = 'ssh_host_ed25519_key';
 const RSA = 'ssh_host_rsa_key';

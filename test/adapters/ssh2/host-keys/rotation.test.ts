@@ -3,16 +3,16 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync,
 import { basename, join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import ssh2 from 'ssh2';
-import { addNextHostKey, retireHostKey } from '../../../src/adapters/ssh2/host-key-rotation.js';
+import { addNextHostKey, retireHostKey } from '../../../../src/adapters/ssh2/host-keys/rotation.js';
 import {
   loadHostKeys,
   loadOrCreateHostKeys,
   readyHostKeys,
   type HostKeysAt,
-} from '../../../src/adapters/ssh2/host-keys.js';
-import { readablePrivateKey } from '../../../src/adapters/ssh2/key-file.js';
-import { temporaryFolder } from '../../support/temporary.js';
-import { makePair } from './ground.js';
+} from '../../../../src/adapters/ssh2/host-keys/files.js';
+import { readablePrivateKey } from '../../../../src/adapters/ssh2/key-file.js';
+import { temporaryFolder } from '../../../support/temporary.js';
+import { makePair } from '../ground.js';
 
 const ED25519 = 'ssh_host_ed25519_key';
 const RSA = 'ssh_host_rsa_key';

@@ -2,14 +2,14 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import ssh2 from 'ssh2';
-import { DEFAULT_ADMISSION_LIMITS } from '../../../src/domain/admission-policy.js';
-import { addNextHostKey } from '../../../src/adapters/ssh2/host-key-rotation.js';
-import { loadHostKeys, loadOrCreateHostKeys, type HostKey } from '../../../src/adapters/ssh2/host-keys.js';
-import { until } from '../../../src/contracts/contract.js';
-import { HostileClient } from '../../support/hostile/client.js';
-import { boolean, message, MESSAGE, Reader, string } from '../../support/ssh-bytes.js';
-import { temporaryFolder } from '../../support/temporary.js';
-import { makePair, NO_PROXIES, openGround, type Ground } from './ground.js';
+import { DEFAULT_ADMISSION_LIMITS } from '../../../../src/domain/admission-policy.js';
+import { addNextHostKey } from '../../../../src/adapters/ssh2/host-keys/rotation.js';
+import { loadHostKeys, loadOrCreateHostKeys, type HostKey } from '../../../../src/adapters/ssh2/host-keys/files.js';
+import { until } from '../../../../src/contracts/contract.js';
+import { HostileClient } from '../../../support/hostile/client.js';
+import { boolean, message, MESSAGE, Reader, string } from '../../../support/ssh-bytes.js';
+import { temporaryFolder } from '../../../support/temporary.js';
+import { makePair, NO_PROXIES, openGround, type Ground } from '../ground.js';
 
 const ANNOUNCEMENT = 'hostkeys-00@openssh.com';
 const PROVE = 'hostkeys-prove-00@openssh.com';

@@ -1,7 +1,7 @@
 /** Next host keys that are added, and current ones that are taken out: each step whole or not at all, also over a crash. */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { printable } from '../../domain/words/printable.js';
+import { printable } from '../../../domain/words/printable.js';
 import {
   loadHostKeys,
   ROLE,
@@ -10,8 +10,15 @@ import {
   type HostKeysAt,
   type HostKeyType,
   type Slot,
-} from './host-keys.js';
-import { keyFileOf, readablePrivateKey, readPrivateFile, readPrivateKey, replaceBy, writePrivate } from './key-file.js';
+} from './files.js';
+import {
+  keyFileOf,
+  readablePrivateKey,
+  readPrivateFile,
+  readPrivateKey,
+  replaceBy,
+  writePrivate,
+} from '../key-file.js';
 
 export interface Retirement {
   readonly retired: HostKeyFile;

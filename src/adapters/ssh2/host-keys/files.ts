@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
-import type { AlgorithmSet } from '../../domain/algorithm-set.js';
-import type { KeyAlgorithm } from '../../domain/public-key.js';
+import type { AlgorithmSet } from '../../../domain/algorithm-set.js';
+import type { KeyAlgorithm } from '../../../domain/public-key.js';
 import {
   keyFileOf,
   readKeyFile,
@@ -11,7 +11,7 @@ import {
   writePrivate,
   type KeyFile,
   type PrivateKey,
-} from './key-file.js';
+} from '../key-file.js';
 
 /** Its `publicLine` is one for `known_hosts`, without the host's name. */
 export interface HostKey extends PrivateKey {
