@@ -86,7 +86,7 @@ describe('on several addresses, behind a balancer', () => {
       expect.stringMatching(/^127\.0\.0\.1:\d+$/),
     ]);
     expect(new Set(addresses).size).toBe(3);
-    expect(door.said).toContain(`gitmouth listens on ${addresses.join(' and ')}, with the host keys`);
+    expect(door.said).toContain(`gitmouth listens on ${addresses.join(', ')}, with the host keys`);
     await push('everywhere', door.port);
     for (const address of addresses) {
       const listed = await git('/', [], 'ls-remote', `ssh://git@${address}/everywhere.git`);
