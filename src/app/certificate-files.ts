@@ -97,6 +97,11 @@ class RevocationList {
 
   #addKeyId(keyId: string): string | undefined {
     if (keyId === '') return 'it must be id: KEY-ID, the one that ssh-keygen -I gave';
+    // Which certificate is meant would be a guess, and a wrong one leaves it in force without a word.
+    if (keyId.includes('#')) {
+      return 'for ssh-keygen a comment begins at #: put that on a line of its own, and revoke a key id with # in it by its serial';
+    }
+    if (keyId.includes('\ufffd')) return 'the key id is not in UTF-8, as those of certificates are';
     this.keyIds.push({ ...this.#of, keyId });
     return undefined;
   }

@@ -171,6 +171,8 @@ describe('GITMOUTH_REVOKED', () => {
     ['serial: 017', 'it must be serial: NUMBER or serial: FIRST-LAST'],
     ['serial: 9-8', 'the first serial is greater than the last'],
     ['id:', 'it must be id: KEY-ID'],
+    ['id: alice@laptop # stolen', 'for ssh-keygen a comment begins at #'],
+    ['id: build#7', 'for ssh-keygen a comment begins at #'],
     ['ca: somebody', 'it must be ca: FINGERPRINT'],
     ['sha256: abc', 'this is not a public key'],
     ['user: alice', 'it begins with none of serial:, id:'],
@@ -179,6 +181,13 @@ describe('GITMOUTH_REVOKED', () => {
     const path = written(`# first\nserial: 1\n${line}\n`);
     const problems = problemsOf({ GITMOUTH_REVOKED: path });
     expect(problems).toEqual([expect.stringContaining(`GITMOUTH_REVOKED: ${path}, line 3: ${why}`)]);
+  });
+
+  test('with a key id in another encoding than UTF-8 is a problem: it would revoke nothing', () => {
+    const path = written(Buffer.from('id: m\u00fcller\n', 'latin1'));
+    expect(problemsOf({ GITMOUTH_REVOKED: path })).toEqual([
+      `GITMOUTH_REVOKED: ${path}, line 1: the key id is not in UTF-8, as those of certificates are`,
+    ]);
   });
 
   test('in binary form is refused, with what to give instead', () => {
