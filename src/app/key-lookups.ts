@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { Fault } from '../domain/fault.js';
 import { proofId, type CertifiedProof, type Proof } from '../domain/proof.js';
+import { isSecurityKey } from '../domain/public-key.js';
 import { isRefusal, type Refusal } from '../domain/refusal.js';
 import type { Caller, Connection } from '../domain/session.js';
 import type { User } from '../domain/user.js';
@@ -20,7 +21,8 @@ const LOOKUPS_PER_SOURCE = 8;
  *
  * Only "this user's" is remembered, and briefly: a key that was added just now works at once. What is remembered
  * grants nothing; access control asks anew for each request. Whether a key is revoked or a certificate in force is judged
- * each time.
+ * each time, and of a registered security key nothing is remembered: at its next log-in it may have to verify its user, which
+access control does not ask.
  */
 export class KeyLookups {
   readonly #authenticator: Authenticator;
@@ -96,7 +98,7 @@ export class KeyLookups {
       signal.throwIfAborted();
       const answer = await question();
       const [id, ttl] = [proofId(proof), this.#cacheMs()];
-      if (isRefusal(answer) || ttl === 0) this.#users.delete(id);
+      if (isRefusal(answer) || ttl === 0 || mayHaveToVerify(proof)) this.#users.delete(id);
       else this.#users.set(id, answer, { ttl });
       return answer;
     } finally {
@@ -146,4 +148,8 @@ export class KeyLookups {
     source.running -= 1;
     if (source.running === 0) this.#sources.delete(address);
   }
+}
+
+function mayHaveToVerify({ key, certificate }: Proof): boolean {
+  return certificate === undefined && isSecurityKey(key.algorithm);
 }

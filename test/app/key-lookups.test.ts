@@ -100,6 +100,19 @@ describe('what is never remembered', () => {
     expect(await lookups.identify({ key }, HERE, never())).toEqual({ name: 'alice' });
   });
 
+  test('the user of a security key: from its next log-in on it may have to verify them', async () => {
+    const key: PublicKey = { ...sampleKey(), algorithm: 'sk-ssh-ed25519@openssh.com' };
+    let user: User = { name: 'alice' };
+    const authenticator: Authenticator = {
+      identify: async () => user,
+      identifyCertified: async () => ({ kind: 'certificate', problem: { kind: 'not-taken' } }),
+    };
+    const lookups = new KeyLookups(authenticator, KEYS_ALONE, () => CACHE_MS, new MemoryClock());
+    expect(await lookups.identify({ key }, HERE, never())).toEqual({ name: 'alice' });
+    user = { name: 'alice', needsVerification: true };
+    expect(await lookups.identify({ key }, HERE, never())).toEqual({ name: 'alice', needsVerification: true });
+  });
+
   test('a fault: it is thrown as it is, and the next look-up asks again', async () => {
     const { platform, memory, lookups } = counted();
     const key = sampleKey();
