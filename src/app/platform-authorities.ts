@@ -25,6 +25,9 @@ export class PlatformAuthorities implements Lifecycle {
   readonly #closed = new AbortController();
   #known: readonly PublicKey[] | undefined;
   #isTroubled = false;
+  /** Of questions, by their number: the latest that was asked, and the latest that was answered. */
+  #asked = 0;
+  #answered = 0;
 
   constructor(parts: PlatformAuthoritiesParts) {
     this.#parts = parts;
@@ -53,8 +56,13 @@ export class PlatformAuthorities implements Lifecycle {
   async refresh(signal: AbortSignal = this.#closed.signal): Promise<void> {
     const { ask, isWanted } = this.#parts;
     if (!isWanted()) return;
+    const number = ++this.#asked;
     try {
-      this.#learn(await ask(signal));
+      const lines = await ask(signal);
+      // Overtaken by a question that was asked after it: what it says is old news.
+      if (number < this.#answered) return;
+      this.#answered = number;
+      this.#learn(lines);
       this.#isTroubled = false;
     } catch (error) {
       if (!signal.aborted) this.#complain(error);

@@ -14,13 +14,15 @@ const MINUTE_MS = 60_000;
 function platform(says: readonly string[] | Error) {
   const clock = new MemoryClock();
   const observer = new MemoryObserver();
-  const place = { says, isWanted: true, asked: 0, changes: 0 };
+  const place = { says, until: Promise.resolve(), isWanted: true, asked: 0, changes: 0 };
   const authorities = new PlatformAuthorities({
     ask: async (signal) => {
       signal.throwIfAborted();
       place.asked += 1;
-      if (place.says instanceof Error) throw place.says;
-      return place.says;
+      const { says: answer } = place;
+      await place.until;
+      if (answer instanceof Error) throw answer;
+      return answer;
     },
     readKeyLine,
     isWanted: () => place.isWanted,
@@ -89,6 +91,19 @@ describe('the authorities of a platform', () => {
     await authorities.refresh();
     expect(known()).toEqual([ONE]);
     expect(problems()).toHaveLength(1);
+  });
+
+  test('are those of the latest question, whichever answer comes last', async () => {
+    const { place, authorities, known } = platform([ONE, TWO]);
+    let release = () => undefined as void;
+    place.until = new Promise((resolve) => (release = resolve));
+    const slow = authorities.refresh();
+    place.until = Promise.resolve();
+    place.says = [TWO];
+    await authorities.refresh();
+    release();
+    await slow;
+    expect([known(), place.changes]).toEqual([[TWO], 1]);
   });
 
   test('are not asked for where they are not wanted', async () => {
