@@ -53,14 +53,14 @@ export class SelfReports {
     return { kind: 'answered', report: { ...report, locks, ...(inForce === undefined ? {} : { refusal: inForce }) } };
   }
 
-  /** As they are now: what their key opens may be less than at the log-in. @throws Fault (stage `identify`). */
+  /** As they are now: what their key opens may be less than at the log-in, but never another user's. @throws Fault (stage `identify`). */
   async #callerNow({ live, limits, patience }: Visit): Promise<Caller | Refusal> {
     const { caller } = live;
     const answer = await patience.ask('identify', limits.authorizeMs, (signal) =>
       this.#parts.lookups.identifyAnew(caller, caller.connection, signal),
     );
-    if (!isRefusal(answer)) return { ...caller, user: answer };
-    return answer.kind === 'unknown-key' ? { kind: 'key-removed' } : answer;
+    if (isRefusal(answer)) return answer.kind === 'unknown-key' ? { kind: 'key-removed' } : answer;
+    return answer.name === caller.user.name ? { ...caller, user: answer } : { kind: 'key-removed' };
   }
 
   async #appsOf(caller: Caller, visit: Visit): Promise<SelfReport['apps']> {

@@ -45,6 +45,20 @@ describe('whoami and doctor', () => {
     expect(visit.stderr).toContain('This key is not (or no longer) registered here.');
   });
 
+  test.each([WHOAMI, DOCTOR])(
+    "are refused to a key that is another user's by now, of whom nothing is told",
+    async (ask) => {
+      const house = new MemoryHouse();
+      const live = house.connect();
+      house.platform.createApp('secret', 'bob');
+      house.authenticator.identify = () => Promise.resolve({ name: 'bob' });
+      const visit = house.visit(ask, live);
+      expect(await visit.exit()).toEqual({ code: 1 });
+      expect(visit.stdout).toHaveLength(0);
+      expect(visit.stderr).toContain('This key is not (or no longer) registered here.');
+    },
+  );
+
   test.each([WHOAMI, DOCTOR])('are no denial when it can not be known whose key it is', async (ask) => {
     const house = new MemoryHouse();
     house.authenticator.identify = () => Promise.reject(new Fault('GM_UNAVAILABLE', 'identify', 'away'));
