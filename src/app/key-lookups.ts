@@ -12,7 +12,7 @@ import type { ProofJudge } from './proof-judge.js';
 /** So many different keys in a few seconds are no crowd of users any more. */
 const MAX_CACHED = 10_000;
 
-/** How many look-ups of one source are under way at once; the next wait their turn. */
+/** How many look-ups of one source, or for one user, are under way at once; the next wait their turn. */
 const LOOKUPS_PER_SOURCE = 8;
 
 /**
@@ -41,12 +41,12 @@ export class KeyLookups {
 
   /** @throws Fault (stage `identify`). */
   async identify(proof: Proof, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
-    return this.#identify(proof, connection, signal, this.#users.get(proofId(proof)));
+    return this.#identify(proof, connection, signal, this.#users.get(proofId(proof)), connection.address);
   }
 
-  /** As `identify`, but never from what is remembered. */
-  async identifyAnew(proof: Proof, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
-    return this.#identify(proof, connection, signal, undefined);
+  /** Who somebody is now that has logged in: never from what is remembered, and in nobody's way who logs in from there. */
+  async identifyAnew(caller: Caller, signal: AbortSignal): Promise<User | Refusal> {
+    return this.#identify(caller, caller.connection, signal, undefined, `user ${caller.user.name}`);
   }
 
   /**
@@ -60,11 +60,13 @@ export class KeyLookups {
     return isAnothers ? { kind: 'unknown-key' } : undefined;
   }
 
+  /** @param line those in one line wait for each other: an address, or a user. */
   async #identify(
     proof: Proof,
     connection: Connection,
     signal: AbortSignal,
     known: User | undefined,
+    line: string,
   ): Promise<User | Refusal> {
     const judgement = this.#judge.judge(proof, connection);
     switch (judgement.kind) {
@@ -72,8 +74,7 @@ export class KeyLookups {
         return judgement.refusal;
       case 'key':
         return (
-          known ??
-          this.#ask(proof, connection, signal, () => this.#authenticator.identify(proof.key, connection, signal))
+          known ?? this.#ask(proof, line, signal, () => this.#authenticator.identify(proof.key, connection, signal))
         );
       case 'certified': {
         const certified = judgement.proof;
@@ -81,7 +82,7 @@ export class KeyLookups {
         const isKnown = known?.name === certified.user;
         const user = isKnown
           ? known
-          : await this.#ask(proof, connection, signal, () => this.#certified(certified, connection, signal));
+          : await this.#ask(proof, line, signal, () => this.#certified(certified, connection, signal));
         return judgement.needsVerification && !isRefusal(user) ? { ...user, needsVerification: true } : user;
       }
     }
@@ -89,11 +90,11 @@ export class KeyLookups {
 
   async #ask(
     proof: Proof,
-    { address }: Connection,
+    line: string,
     signal: AbortSignal,
     question: () => Promise<User | Refusal>,
   ): Promise<User | Refusal> {
-    await this.#enter(address, signal);
+    await this.#enter(line, signal);
     try {
       signal.throwIfAborted();
       const answer = await question();
@@ -102,7 +103,7 @@ export class KeyLookups {
       else this.#users.set(id, answer, { ttl });
       return answer;
     } finally {
-      this.#leave(address);
+      this.#leave(line);
     }
   }
 
@@ -114,10 +115,10 @@ export class KeyLookups {
   }
 
   /** Rejects with the signal's reason, having left the queue, when that aborts before its turn. */
-  async #enter(address: string, signal: AbortSignal): Promise<void> {
+  async #enter(line: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const source = this.#sources.get(address) ?? { running: 0, waiting: [] };
-    this.#sources.set(address, source);
+    const source = this.#sources.get(line) ?? { running: 0, waiting: [] };
+    this.#sources.set(line, source);
     if (source.running < LOOKUPS_PER_SOURCE) {
       source.running += 1;
       return;
@@ -137,8 +138,8 @@ export class KeyLookups {
   }
 
   /** The place goes straight to who waits first. */
-  #leave(address: string): void {
-    const source = this.#sources.get(address);
+  #leave(line: string): void {
+    const source = this.#sources.get(line);
     if (source === undefined) return;
     const next = source.waiting.shift();
     if (next !== undefined) {
@@ -146,7 +147,7 @@ export class KeyLookups {
       return;
     }
     source.running -= 1;
-    if (source.running === 0) this.#sources.delete(address);
+    if (source.running === 0) this.#sources.delete(line);
   }
 }
 

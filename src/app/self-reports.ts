@@ -57,7 +57,7 @@ export class SelfReports {
   async #callerNow({ live, limits, patience }: Visit): Promise<Caller | Refusal> {
     const { caller } = live;
     const answer = await patience.ask('identify', limits.authorizeMs, (signal) =>
-      this.#parts.lookups.identifyAnew(caller, caller.connection, signal),
+      this.#parts.lookups.identifyAnew(caller, signal),
     );
     if (isRefusal(answer)) return answer.kind === 'unknown-key' ? { kind: 'key-removed' } : answer;
     return answer.name === caller.user.name ? { ...caller, user: answer } : { kind: 'key-removed' };

@@ -14,7 +14,7 @@ import type { Connection } from '../../src/domain/session.js';
 import type { User } from '../../src/domain/user.js';
 import type { Authenticator } from '../../src/ports/authenticator.js';
 import { never, rejectionOf, turns, within } from '../../src/contracts/contract.js';
-import { sampleCertificate, sampleConnection, sampleKey } from '../../src/contracts/samples.js';
+import { sampleCaller, sampleCertificate, sampleConnection, sampleKey } from '../../src/contracts/samples.js';
 
 const CACHE_MS = 5_000;
 /** The one that is trusted. */
@@ -22,6 +22,8 @@ const authority = sampleKey();
 const KEYS_ALONE = new ProofJudge(() => NO_CERTIFICATES, new MemoryClock());
 const HERE = sampleConnection();
 const ELSEWHERE = { ...sampleConnection(), address: '198.51.100.1' };
+
+const callerBy = (key: PublicKey) => ({ ...sampleCaller('alice', key), connection: HERE });
 
 /** Look-ups before a memory platform, with a count of the questions that reached it. */
 function counted(cacheMs = CACHE_MS) {
@@ -85,7 +87,7 @@ describe('a user that was found', () => {
     platform.register('alice', key);
     await lookups.identify({ key }, HERE, never());
     platform.removeKey('alice', key);
-    expect(await lookups.identifyAnew({ key }, HERE, never())).toEqual({ kind: 'unknown-key' });
+    expect(await lookups.identifyAnew(callerBy(key), never())).toEqual({ kind: 'unknown-key' });
     expect(await lookups.identify({ key }, HERE, never())).toEqual({ kind: 'unknown-key' });
     expect(asked).toHaveLength(3);
   });
@@ -227,7 +229,7 @@ test('a revoked key is refused, remembered or not, and asked of nobody', async (
   expect(await lookups.identify({ key }, HERE, never())).toEqual({ name: 'alice' });
   keys.add(key.sha256);
   expect(await lookups.identify({ key }, HERE, never())).toEqual({ kind: 'key-revoked' });
-  expect(await lookups.identifyAnew({ key }, HERE, never())).toEqual({ kind: 'key-revoked' });
+  expect(await lookups.identifyAnew(callerBy(key), never())).toEqual({ kind: 'key-revoked' });
 });
 
 /** An authenticator whose answers the test gives, in whatever order; look-ups are known by their key. */
@@ -306,6 +308,15 @@ describe('look-ups of one source', () => {
     await turns();
     expect(questions.underWay).toHaveLength(9);
     expect(questions.begun.at(-1)).toBe(other?.key);
+  });
+
+  test('do not wait for what its users who have logged in ask, who wait for themselves', async () => {
+    const { questions, lookups } = opened();
+    const anew = Array.from({ length: 20 }, () => sampleKey());
+    for (const key of anew) void lookups.identifyAnew(callerBy(key), never());
+    const [stranger] = crowd(1, lookups);
+    await turns();
+    expect(questions.begun).toEqual([...anew.slice(0, 8), stranger?.key]);
   });
 
   test('that fail or are given up make room for the next, too', async () => {
