@@ -124,16 +124,25 @@ export class Accepted implements Arrival {
     const handle = () => {
       if (!this.socket.destroyed && this.turnedAway === undefined) handOn(passed);
     };
-    const user = this.connection?.user;
-    const turnstile = user === undefined ? this.#turnstiles.strangers : this.#turnstiles.users;
+    const [turnstile, party] = this.#turns;
     if (turnstile.passNow(handle)) return;
     // Nothing more of it is read until this was handled, so that pieces stay in order and do not pile up.
     this.socket.pause();
-    turnstile.waitToPass(user ?? this.#source, () => {
+    turnstile.waitToPass(party, () => {
       this.socket.resume();
       handle();
     });
   };
+
+  inTurn(handle: () => void): void {
+    const [turnstile, party] = this.#turns;
+    if (!turnstile.passNow(handle)) turnstile.waitToPass(party, handle);
+  }
+
+  get #turns(): readonly [turnstile: Turnstile, party: string] {
+    const user = this.connection?.user;
+    return user === undefined ? [this.#turnstiles.strangers, this.#source] : [this.#turnstiles.users, user];
+  }
 
   loggedIn(): void {
     this.#isWatched = false;

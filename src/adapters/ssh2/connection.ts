@@ -52,6 +52,8 @@ export interface Arrival {
   readonly origin: Origin;
   /** Of its log-in, as they are now. */
   readonly strangerLimits: StrangerLimits;
+  /** Has what this client asked for handled when it is its turn: at once, or later. */
+  inTurn(handle: () => void): void;
   /** Log-in deadlines end. */
   loggedIn(): void;
   /** Ends the connection by `turnAway` here, and notes the reason. */
@@ -146,9 +148,14 @@ export class SshConnection {
       },
       this.#gone.signal,
     );
-    this.#logins = new LoginQueue(() => {
-      arrival.turnAway('too-many-pending-logins');
-    });
+    this.#logins = new LoginQueue(
+      () => {
+        arrival.turnAway('too-many-pending-logins');
+      },
+      (handle) => {
+        arrival.inTurn(handle);
+      },
+    );
     this.#listen();
   }
 

@@ -6,15 +6,18 @@ const MAX_WAITING = 10;
  * the next without waiting for an answer).
  *
  * ssh2 keeps those that come while one is being decided on a stack, and forgets them when the answer is "this key
- * would do".
+ * would do". Each is begun in a turn of the client's own, since reading a key and its certificate may take milliseconds.
  */
 export class LoginQueue {
   readonly #overflow: () => void;
+  readonly #inTurn: (handle: () => void) => void;
   readonly #waiting: (() => void)[] = [];
   #isDeciding = false;
 
-  constructor(overflow: () => void) {
+  /** @param inTurn calls back when it is the client's turn, at once or later. */
+  constructor(overflow: () => void, inTurn: (handle: () => void) => void) {
     this.#overflow = overflow;
+    this.#inTurn = inTurn;
   }
 
   /** Has the request handled now, or once those before it were decided. */
@@ -28,12 +31,22 @@ export class LoginQueue {
   async decide(decision: Promise<void>): Promise<void> {
     this.#isDeciding = true;
     await decision;
-    this.#isDeciding = false;
-    // Handling one may begin the next decision at once, or need none (a request that ssh2 refuses by itself).
-    while (!this.#isDeciding) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      next();
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      await this.#begin(next);
+      // It has begun the next decision; one that ssh2 refuses by itself needs none.
+      if (this.#isDeciding) return;
+      this.#isDeciding = true;
     }
+    this.#isDeciding = false;
+  }
+
+  #begin(handle: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      this.#inTurn(() => {
+        this.#isDeciding = false;
+        handle();
+        resolve();
+      });
+    });
   }
 }
