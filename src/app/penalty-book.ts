@@ -72,7 +72,17 @@ export class PenaltyBook implements StrangerWatch {
 
   /** The same for a session on an app, which is counted; too many in a minute are an offence of their own. */
   async refusalOfSession(caller: Caller, app: string): Promise<Refusal | undefined> {
-    return (await this.refusalOf(caller)) ?? (await this.#tooFast(caller, app));
+    return (await this.refusalOf(caller)) ?? (await this.refusalOfHaste(caller, app));
+  }
+
+  /** Counts a session on an app, or one that asks this door itself. */
+  async refusalOfHaste(caller: Caller, app: string): Promise<Refusal | undefined> {
+    const { rateLimiter, rules } = this.#parts;
+    const limit = rules().sessionsPerMinute;
+    if (limit === 0 || this.#isExempt(caller.connection.address, caller.user.name)) return undefined;
+    const key = `sessions ${caller.user.name} ${app}`;
+    const waitMs = await this.#state.ask(() => rateLimiter.spend(key, limit, MINUTE_MS));
+    return waitMs === undefined ? undefined : { kind: 'too-fast', app, limit, waitMs };
   }
 
   /** A caller was refused. Some refusals are held against them. */
@@ -90,15 +100,6 @@ export class PenaltyBook implements StrangerWatch {
     const ofKey = await this.#charge(key, offence, ms);
     const share = ofKey === undefined ? 0 : shareOfUser(caller.user, refusal, ms, ofKey, rules);
     if (share > 0) await this.#charge(user, offence, share);
-  }
-
-  async #tooFast(caller: Caller, app: string): Promise<Refusal | undefined> {
-    const { rateLimiter, rules } = this.#parts;
-    const limit = rules().sessionsPerMinute;
-    if (limit === 0 || this.#isExempt(caller.connection.address, caller.user.name)) return undefined;
-    const key = `sessions ${caller.user.name} ${app}`;
-    const waitMs = await this.#state.ask(() => rateLimiter.spend(key, limit, MINUTE_MS));
-    return waitMs === undefined ? undefined : { kind: 'too-fast', app, limit, waitMs };
   }
 
   async #charge(subject: PenaltySubject, offence: Offence, ms: number): Promise<AddedPenalty | undefined> {

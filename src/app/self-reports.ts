@@ -32,7 +32,8 @@ export class SelfReports {
 
   /** To who asks for a shell. */
   async greet(visit: Visit): Promise<Outcome> {
-    const refusal = await this.#parts.penaltyBook.refusalOf(visit.live.caller);
+    const refusal =
+      (await this.#parts.penaltyBook.refusalOf(visit.live.caller)) ?? (await this.#hasteOf(visit, 'shell'));
     if (refusal !== undefined) return refused(refusal);
     const caller = await this.#callerNow(visit);
     if (isRefusal(caller)) return refused(caller);
@@ -43,6 +44,8 @@ export class SelfReports {
   /** @param refusal what this door refuses to everybody now. */
   async answer(question: Question, visit: Visit, refusal: Refusal | undefined): Promise<Outcome> {
     const { server, penaltyBook } = this.#parts;
+    const hasty = await this.#hasteOf(visit, question);
+    if (hasty !== undefined) return refused(hasty);
     const caller = await this.#callerNow(visit);
     if (isRefusal(caller)) return refused(caller);
     const apps = await this.#appsOf(caller, visit);
@@ -51,6 +54,14 @@ export class SelfReports {
     const inForce = refusal ?? (await penaltyBook.refusalOf(caller));
     const locks = await this.#locksOf(apps, visit);
     return { kind: 'answered', report: { ...report, locks, ...(inForce === undefined ? {} : { refusal: inForce }) } };
+  }
+
+  /** Each asks the platform, and a doctor the state for all locks there are. */
+  async #hasteOf({ live }: Visit, what: Question | 'shell'): Promise<Refusal | undefined> {
+    const { penaltyBook } = this.#parts;
+    const hasty = await penaltyBook.refusalOfHaste(live.caller, what);
+    if (hasty !== undefined) penaltyBook.refused(live.caller, hasty);
+    return hasty;
   }
 
   /** As they are now: what their key opens may be less than at the log-in, but never another user's. @throws Fault (stage `identify`). */

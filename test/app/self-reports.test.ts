@@ -26,6 +26,27 @@ describe('whoami and doctor', () => {
     house.expectNothingHeld(visit);
   });
 
+  test.each([
+    ['whoami', WHOAMI, 0],
+    ['doctor', DOCTOR, 0],
+    ['shell', { kind: 'shell' }, 1],
+  ] as const)(
+    '%s is counted like sessions on an app: too many a minute are refused, and ask nobody',
+    async (...row) => {
+      const [name, ask, code] = row;
+      const house = new MemoryHouse();
+      house.penaltyRules = { ...house.penaltyRules, sessionsPerMinute: 2 };
+      for (let asked = 0; asked < 2; asked++) expect(await house.visit(ask).exit()).toEqual({ code });
+      house.authenticator.identify = () => Promise.reject(new Error('asked all the same'));
+      const visit = house.visit(ask);
+      expect(await visit.exit()).toEqual({ code: 1 });
+      expect(visit.stderr).toContain(
+        `You began more than 2 commands on '${name}' within a minute, which is the limit.`,
+      );
+      expect(house.observer.ofType('session-ended').at(-1)?.verdict).toBe('refused-too-fast');
+    },
+  );
+
   test('name the server and its version to the doctor alone', async () => {
     const house = new MemoryHouse();
     const [whoami, doctor] = [house.visit(WHOAMI), house.visit(DOCTOR)];
