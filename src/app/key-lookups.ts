@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { sourceOf } from '../domain/address.js';
 import { Fault } from '../domain/fault.js';
 import { proofId, type CertifiedProof, type Proof } from '../domain/proof.js';
 import { isSecurityKey } from '../domain/public-key.js';
@@ -21,8 +22,8 @@ const LOOKUPS_PER_SOURCE = 8;
  *
  * Only "this user's" is remembered, and briefly: a key that was added just now works at once. What is remembered
  * grants nothing; access control asks anew for each request. Whether a key is revoked or a certificate in force is judged
- * each time, and of a registered security key nothing is remembered: at its next log-in it may have to verify its user, which
-access control does not ask.
+ * each time, and of a registered security key nothing is remembered: at its next log-in it may have to verify its user,
+ * which access control does not ask.
  */
 export class KeyLookups {
   readonly #authenticator: Authenticator;
@@ -41,7 +42,7 @@ export class KeyLookups {
 
   /** @throws Fault (stage `identify`). */
   async identify(proof: Proof, connection: Connection, signal: AbortSignal): Promise<User | Refusal> {
-    return this.#identify(proof, connection, signal, this.#users.get(proofId(proof)), connection.address);
+    return this.#identify(proof, connection, signal, this.#users.get(proofId(proof)), sourceOf(connection.address));
   }
 
   /** Who somebody is now that has logged in: never from what is remembered, and in nobody's way who logs in from there. */
@@ -60,7 +61,7 @@ export class KeyLookups {
     return isAnothers ? { kind: 'unknown-key' } : undefined;
   }
 
-  /** @param line those in one line wait for each other: an address, or a user. */
+  /** @param line those in one line wait for each other: a source, or a user. */
   async #identify(
     proof: Proof,
     connection: Connection,

@@ -1,6 +1,6 @@
 /**
  * Retires a host key once for each change that it makes to files, and is cut off right before that one; the last is not
- * cut off. Run as a program of its own, so that what the built program imports can be replaced.
+ * cut off. A write writes no more than a part, as it may on a disk that is all but full. Run as a program of its own, so that what the built program imports can be replaced.
  *
  *     node cut-off-retirements.mjs FOLDER FINGERPRINT OUT     leaves OUT/1, OUT/2, …: copies of FOLDER
  */
@@ -11,6 +11,15 @@ import { join } from 'node:path';
 const [folder = '', fingerprint = '', out = ''] = process.argv.slice(2);
 const CUT = new Error('cut off');
 let left = Infinity;
+
+/** Bytes of one write. */
+const PART = 150;
+
+const { writeSync } = fs;
+fs.writeSync = (file, content, at = 0) => {
+  const bytes = Buffer.from(content);
+  return writeSync(file, bytes, at, Math.min(PART, bytes.length - at));
+};
 
 for (const name of ['openSync', 'writeSync', 'fsyncSync', 'renameSync', 'rmSync']) {
   const original = fs[name];

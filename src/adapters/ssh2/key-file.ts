@@ -86,7 +86,9 @@ export function writePrivate(path: string, content: string): void {
   rmSync(temporary, { force: true });
   const file = openSync(temporary, 'wx', 0o600);
   try {
-    writeSync(file, content);
+    // Once may write a part of it alone, when a disk is all but full.
+    const bytes = Buffer.from(content);
+    for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
     fsyncSync(file);
   } finally {
     closeSync(file);
