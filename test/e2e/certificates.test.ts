@@ -2,10 +2,12 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from '@jest/globals';
+import { Agent } from '../support/agent.js';
 import { fingerprintOf, UserAuthority } from '../support/certificates.js';
 import { Door, execute, until, type Person, type Result } from '../support/door.js';
 import { needs, NEWER_SSH } from '../support/programs.js';
 import { Running } from '../support/running.js';
+import { FLAGS, makeSecurityKey } from '../support/security-key.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const { describe, test } = needs('git', 'ssh', 'ssh-keygen', 'ssh-agent', 'bwrap');
@@ -144,6 +146,25 @@ describe('a certificate in force', () => {
       const refused = await knock(file, { command });
       expect(refused).toMatchObject({ code: 1, stdout: '' });
       expect(refused.stderr).toContain("Your certificate is for one command alone: 'git-upload-pack 'shop''.");
+    }
+  });
+
+  test('of a security key demands its PIN or a fingerprint, where it says so', async () => {
+    const key = makeSecurityKey();
+    let flags: number = FLAGS.PRESENT;
+    const agent = await Agent.start({ ...key, sign: (data) => key.sign(data, { flags }) });
+    try {
+      const publicKeyFile = join(temporaryFolder('sk'), 'id.pub');
+      writeFileSync(publicKeyFile, `${key.line}\n`);
+      const file = await authority.sign({ publicKeyFile }, ...NAMED, '-O', 'verify-required');
+      // The first value of an option counts.
+      const asked = ['-o', `IdentityAgent=${agent.path}`, '-i', publicKeyFile, ...shown(file), '-T', ...laptop.target];
+      const visit = () => execute('ssh', asked, { env: { HOME: laptop.home } });
+      expect(await failure(visit)).toMatchObject({ code: 255, reason: 'user-not-verified' });
+      flags = FLAGS.PRESENT_AND_VERIFIED;
+      expect((await visit()).stderr).toContain('Hi alice! You have been recognised by the certificate');
+    } finally {
+      await agent.stop();
     }
   });
 
