@@ -125,6 +125,5 @@ process.stdin.on('data', async (command) => {
   }
   await session.close();
   console.log('closed');
-  process.exit();
 });
 `;
