@@ -73,17 +73,6 @@ async function failure(attempt: () => Promise<Result>) {
   return { ...result, reason: door.events('login-failed').at(-1)?.['reason'] };
 }
 
-async function reload(): Promise<Record<string, unknown>> {
-  const count = door.events('config-reloaded').length;
-  door.signal('SIGHUP');
-  await until(
-    () => door.events('config-reloaded').length > count,
-    20_000,
-    () => `no reload:\n${door.said}${door.log}`,
-  );
-  return door.events('config-reloaded').at(-1) ?? {};
-}
-
 describe('a certificate in force', () => {
   test('logs in whom it names, by a key that is registered nowhere: to push, and to be greeted by its facts', async () => {
     const file = await certificate('-V', '-5m:+1h');
@@ -231,14 +220,14 @@ describe('refused, in the log and with words, is', () => {
     const old = await UserAuthority.make('-t', 'rsa', '-b', '2048');
     const line = `${authority.line}\n${old.line}\n`;
     writeFileSync(authorities, line);
-    await reload();
+    await door.reload();
     const options = ['-o', 'CASignatureAlgorithms=+ssh-rsa'];
     const sound = await old.sign(laptop, ...NAMED, '-t', 'rsa-sha2-256');
     expect((await knock(sound, { options })).stderr).toContain('Hi alice!');
     const refused = await failure(async () => knock(await old.sign(laptop, ...NAMED, '-t', 'ssh-rsa'), { options }));
     expect(refused).toMatchObject({ code: 255 });
     writeFileSync(authorities, `${authority.line}\n`);
-    await reload();
+    await door.reload();
     expect(await failure(() => knock(sound, { options }))).toMatchObject({ code: 255, reason: 'no-login' });
   });
 
@@ -278,13 +267,13 @@ describe('revoked, by a file that is read again at SIGHUP, is', () => {
   ])('%s', async (_, line) => {
     const file = await certificate();
     writeFileSync(revoked, await line());
-    expect(await reload()).toMatchObject({ changed: ['GITMOUTH_REVOKED'], needRestart: [] });
+    expect(await door.reload()).toMatchObject({ changed: ['GITMOUTH_REVOKED'], needRestart: [] });
     const refused = await failure(() => knock(file));
     expect(refused).toMatchObject({ code: 255 });
     expect(refused.reason).toMatch(/^(?:certificate-revoked|key-revoked)$/);
     expect(refused.stderr).toContain('Your certificate was revoked.');
     writeFileSync(revoked, 'serial: 8\n');
-    await reload();
+    await door.reload();
     expect((await knock(file)).stderr).toContain('Hi alice!');
   });
 
@@ -312,7 +301,7 @@ describe('revoked, by a file that is read again at SIGHUP, is', () => {
       expect(door.said).toContain(`GITMOUTH_REVOKED: ${revoked}, line 2: this is not a public key`);
       expect(open.map(({ hasEnded }) => hasEnded)).toEqual([false, false]);
       writeFileSync(revoked, `serial: 7\nsha256: ${await fingerprintOf(dora.publicKeyFile)}\n`);
-      await reload();
+      await door.reload();
       for (const one of open) {
         const { code, stderr } = await one.ended();
         expect(code).not.toBe(0);
@@ -325,7 +314,7 @@ describe('revoked, by a file that is read again at SIGHUP, is', () => {
     } finally {
       for (const one of open) await one.kill();
       writeFileSync(revoked, '');
-      await reload();
+      await door.reload();
     }
   });
 });

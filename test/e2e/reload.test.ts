@@ -45,17 +45,6 @@ function settings(values: Record<string, string>): void {
   writeFileSync(file, `# settings of a test\n${lines.join('')}`);
 }
 
-async function reloaded(): Promise<Record<string, unknown>> {
-  const count = door.events('config-reloaded').length;
-  door.signal('SIGHUP');
-  await until(
-    () => door.events('config-reloaded').length > count,
-    20_000,
-    () => `no reload:\n${door.said}${door.log}`,
-  );
-  return door.events('config-reloaded').at(-1) ?? {};
-}
-
 /** What is said of a reload that changes nothing. */
 async function notReloaded(): Promise<string> {
   const count = door.events('problem').length;
@@ -125,7 +114,7 @@ describe('a reload', () => {
       GITMOUTH_CONNECTIONS_PER_USER: '1',
       GITMOUTH_HEALTH_LISTEN: '127.0.0.1:0',
     });
-    expect(await reloaded()).toMatchObject({
+    expect(await door.reload()).toMatchObject({
       changed: [
         ...['GITMOUTH_DYNO_NETWORK', 'GITMOUTH_DYNO_MEMORY_MIB', 'GITMOUTH_MAX_PACK_MIB'],
         'GITMOUTH_CONNECTIONS_PER_USER',
@@ -184,7 +173,7 @@ describe('a reload of the rules', () => {
 
     settings({ GITMOUTH_PUSH_LOCK: 'refuse', GITMOUTH_APPS_PER_USER: '1' });
     const changed = ['GITMOUTH_DYNO_MEMORY_MIB', 'GITMOUTH_APPS_PER_USER', 'GITMOUTH_PUSH_LOCK'];
-    expect(await reloaded()).toMatchObject({ changed, needRestart: [] });
+    expect(await door.reload()).toMatchObject({ changed, needRestart: [] });
     const refused = await ada.git(work, 'push', ada.url(HELD), 'main:third');
     expect(refused).toMatchObject({
       code: 128,
@@ -196,7 +185,7 @@ describe('a reload of the rules', () => {
       stderr: expect.stringContaining("all you may; 'second' was not created"),
     });
     settings({ GITMOUTH_CREATE_ON_PUSH: 'off' });
-    await reloaded();
+    await door.reload();
     const notMade = await ada.git(work, 'push', ada.url('second'), 'main');
     expect(notMade).toMatchObject({ code: 128, stderr: expect.stringContaining("'second'") });
     expect(notMade.stderr).not.toContain('all you may');
@@ -223,14 +212,14 @@ describe('a reload of the rules', () => {
       return { address: ofStranger?.['restrictedUntil'] !== undefined, key: stderr.includes('has to pause') };
     };
     settings(rules);
-    await reloaded();
+    await door.reload();
     await heldTo();
     expect(await heldTo()).toEqual({ address: true, key: true });
     settings({ ...rules, GITMOUTH_PENALTY_EXEMPT: '127.0.0.0/8' });
-    expect(await reloaded()).toMatchObject({ changed: ['GITMOUTH_PENALTY_EXEMPT'] });
+    expect(await door.reload()).toMatchObject({ changed: ['GITMOUTH_PENALTY_EXEMPT'] });
     expect(await heldTo()).toEqual({ address: false, key: false });
     settings(rules);
-    await reloaded();
+    await door.reload();
     expect(await heldTo()).toEqual({ address: true, key: true });
   });
 
@@ -242,7 +231,7 @@ describe('a reload of the rules', () => {
     expect(await notReloaded()).toMatch(/GITMOUTH_DYNO_USER is \d+:\d+, and \S+\.git belongs to another user/);
     expect(door.events('config-reloaded')).toEqual([]);
     await execute('chown', ['-R', `${other}:${other}`, join(door.data, 'repositories')]);
-    await reloaded();
+    await door.reload();
     const work = await ada.repository();
     await ada.must(work, 'push', '--quiet', ada.url('later'), 'main');
     expect(statSync(door.repository('later')).uid).toBe(other);

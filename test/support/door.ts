@@ -211,6 +211,18 @@ export class Door {
     this.#child?.kill(name);
   }
 
+  /** Has it read its configuration anew. @returns what the log tells of that. */
+  async reload(): Promise<Record<string, unknown>> {
+    const count = this.events('config-reloaded').length;
+    this.signal('SIGHUP');
+    await until(
+      () => this.events('config-reloaded').length > count,
+      20_000,
+      () => `no reload:\n${this.said}${this.log}`,
+    );
+    return this.events('config-reloaded').at(-1) ?? {};
+  }
+
   /** Resolves with the exit status once the program has ended. */
   async ended(limitMs = 30_000): Promise<number | NodeJS.Signals> {
     const child = this.#child;

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { readUserKey, type UserKey } from '../../../../src/adapters/ssh2/user-keys/user-key.js';
 import { makeSecurityKey, FLAGS } from '../../../support/security-key.js';
 import { named, string, uint32 } from '../../../support/ssh-bytes.js';
 import { makePair } from '../ground.js';
+import { problemOf, read } from './reading.js';
 
 const VECTORS = join(import.meta.dirname, 'vectors');
 const STANDARD = [
@@ -18,17 +18,6 @@ const STANDARD = [
 
 function vector(name: string): Buffer {
   return Buffer.from(readFileSync(join(VECTORS, `${name}.pub`), 'utf8').split(' ')[1] ?? '', 'base64');
-}
-
-function read(blob: Buffer): UserKey {
-  const reading = readUserKey(blob);
-  if ('problem' in reading) throw new Error(reading.problem);
-  return reading;
-}
-
-function problemOf(blob: Buffer): string | undefined {
-  const reading = readUserKey(blob);
-  return 'problem' in reading ? reading.problem : undefined;
 }
 
 const FINGERPRINT = {

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { readUserKey, type UserKey } from '../../../../src/adapters/ssh2/user-keys/user-key.js';
+import { readUserKey } from '../../../../src/adapters/ssh2/user-keys/user-key.js';
 import { KEY_ALGORITHMS } from '../../../../src/domain/public-key.js';
 import { execute } from '../../../support/door.js';
 import { needs } from '../../../support/programs.js';
@@ -13,23 +13,13 @@ import { named, string, uint32 } from '../../../support/ssh-bytes.js';
 import { temporaryFolder } from '../../../support/temporary.js';
 import { makePair } from '../ground.js';
 import { makeBrokenEcdsaKey } from '../odd-keys.js';
+import { problemOf, read } from './reading.js';
 
 const data = Buffer.from('what is signed');
 const UNPROVEN = { isProven: false };
 const PROVEN = { isProven: true, isUserVerified: false };
 const SK_ED25519 = 'sk-ssh-ed25519@openssh.com';
 const SK_ECDSA = 'sk-ecdsa-sha2-nistp256@openssh.com';
-
-function read(blob: Buffer): UserKey {
-  const reading = readUserKey(blob);
-  if ('problem' in reading) throw new Error(reading.problem);
-  return reading;
-}
-
-function problemOf(blob: Buffer): string | undefined {
-  const reading = readUserKey(blob);
-  return 'problem' in reading ? reading.problem : undefined;
-}
 
 function flipped(bytes: Buffer, at: number): Buffer {
   const changed = Buffer.from(bytes);
